@@ -1,0 +1,1 @@
+"""Values: messages, requests, events, replies, usage, signals, errors. No I/O, standard library only."""

@@ -1,0 +1,98 @@
+"""What a stream says: a closed union of events, of which exactly one is terminal.
+
+Every stream ends in :class:`Done` or :class:`Failed`, whatever happens, also when it is stopped.
+Who makes the events (the readers of ``wire/``, the engine) and who shows them live elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from llmkit.core.errors import LLMKitError
+from llmkit.core.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Some more of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """Some more of the model's thinking."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of a tool call's arguments, for the call of that index in this reply.
+
+    The first delta of a call carries its ``name`` (and mostly an empty fragment).
+    """
+
+    index: int
+    fragment: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A whole tool call. ``arguments`` is text when the model's JSON was not valid."""
+
+    id: str | None
+    name: str
+    arguments: Mapping[str, Any] | str = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A tool was run, and this came back."""
+
+    id: str | None
+    name: str
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Attempt number ``attempt`` failed; the next one starts after ``delay`` seconds."""
+
+    attempt: int
+    delay: float
+    error: LLMKitError
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """The call moves from one model to another."""
+
+    origin: str
+    target: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end: the whole answer."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The end: what went wrong, and the answer as far as it came."""
+
+    error: LLMKitError
+    partial: Reply
+
+
+Event: TypeAlias = (
+    Text | Thinking | ToolCallDelta | ToolCall | ToolResult | Retrying | Rerouted | Done | Failed
+)
+Terminal: TypeAlias = Done | Failed

@@ -1,0 +1,215 @@
+"""What came back: a reply, why it stopped, and how long it took. Values only.
+
+How a reply looks in a notebook is the business of ``notebook/``; a reply only asks for it lazily.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llmkit.core.messages import (
+    ImagePart,
+    Message,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    message_from_json,
+    message_to_json,
+)
+from llmkit.core.usage import Cost, Usage
+
+#: The classes of stop reasons, the same for every provider.
+STOPS = (
+    "stop",
+    "max_tokens",
+    "tool_use",
+    "refusal",
+    "content_filter",
+    "stop_sequence",
+    "pause",
+    "error",
+    "other",
+    "unknown",
+)
+
+
+class StopReason(str):
+    """Why the model stopped, in one vocabulary (:data:`STOPS`), with the provider's own word kept.
+
+    It is the class as text, and it also compares equal to the provider's own word, so that code
+    written against a provider's manual goes on working. It hashes as the class.
+
+    >>> stop = StopReason("max_tokens", "length")
+    >>> stop == "max_tokens", stop == "length", str(stop), stop.provider
+    (True, True, 'max_tokens', 'length')
+    """
+
+    __slots__ = ("provider",)
+    provider: str | None
+
+    def __new__(cls, value: str, provider: str | None = None) -> StopReason:
+        """Make one from its class and the provider's word."""
+        if value not in STOPS:
+            raise ValueError(f"Not a class of stop reasons: {value!r}.")
+        reason = super().__new__(cls, value)
+        reason.provider = provider
+        return reason
+
+    def __eq__(self, other: object) -> bool:
+        return str.__eq__(self, other) is True or other == self.provider
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+    def __repr__(self) -> str:
+        return f"StopReason({str(self)!r}, {self.provider!r})"
+
+    def __getnewargs__(self) -> tuple[str, str | None]:
+        return (str(self), self.provider)
+
+
+UNKNOWN_STOP = StopReason("unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds, on a monotonic clock: ``ttft`` is the time to the first token."""
+
+    ttft: float | None = None
+    duration: float | None = None
+
+    def tokens_per_second(self, output: int | None) -> float | None:
+        """The pace after the first token, where both ends of it are known."""
+        if output is None or self.duration is None:
+            return None
+        span = self.duration - (self.ttft or 0.0)
+        return output / span if span > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer, whole or partial.
+
+    ``message`` is the assistant's turn as it must be sent back; ``raw`` keeps what the reader could
+    not map; ``notes`` says in words what llmkit changed or noticed on the way.
+
+    >>> reply = Reply(Message.assistant("Hello."), model="m")
+    >>> reply.text, str(reply)
+    ('Hello.', 'Hello.')
+    """
+
+    message: Message = Message("assistant", ())
+    stop_reason: StopReason = UNKNOWN_STOP
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+    timing: Timing = Timing()
+    model: str | None = None
+    provider: str | None = None
+    id: str | None = None
+    request_id: str | None = None
+    refusal: str | None = None
+    simulated: bool = False
+    complete: bool = True
+    attempts: int = 1
+    notes: tuple[str, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+
+    @property
+    def text(self) -> str:
+        """The words of the answer."""
+        return self.message.text
+
+    @property
+    def thinking(self) -> str:
+        """What the model thought, where it shows that."""
+        return "".join(p.text for p in self.message.parts if isinstance(p, ThinkingPart))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallPart, ...]:
+        """The tools the answer asks for."""
+        return self.message.tool_calls
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """Pictures in the answer."""
+        return tuple(p for p in self.message.parts if isinstance(p, ImagePart))
+
+    @property
+    def citations(self) -> tuple[Mapping[str, Any], ...]:
+        """The provider's citations, in the order of the text."""
+        return tuple(
+            c for p in self.message.parts if isinstance(p, TextPart) for c in p.citations
+        )
+
+    @property
+    def json(self) -> Any:
+        """The answer read as JSON (a fenced block is unwrapped).
+
+        >>> Reply(Message.assistant('{"a": 1}')).json
+        {'a': 1}
+        """
+        fenced = _FENCE.search(self.text)
+        return json.loads(fenced.group(2) if fenced else self.text)
+
+    @property
+    def code(self) -> str:
+        """The fenced code of the answer, or the whole text where there is no fence."""
+        blocks = [match.group(2) for match in _FENCE.finditer(self.text)]
+        return "\n".join(blocks) if blocks else self.text
+
+    def with_(self, **changes: Any) -> Reply:
+        """The same reply with some fields replaced."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, without ``raw``."""
+        return {
+            "message": message_to_json(self.message),
+            "stop_reason": [str(self.stop_reason), self.stop_reason.provider],
+            "usage": self.usage.to_json(),
+            "cost": self.cost.to_json(),
+            "timing": {"ttft": self.timing.ttft, "duration": self.timing.duration},
+            "model": self.model,
+            "provider": self.provider,
+            "id": self.id,
+            "request_id": self.request_id,
+            "refusal": self.refusal,
+            "simulated": self.simulated,
+            "complete": self.complete,
+            "attempts": self.attempts,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Reply:
+        """The inverse of :meth:`to_json`."""
+        return cls(
+            **{
+                **plain,
+                "message": message_from_json(plain["message"]),
+                "stop_reason": StopReason(*plain["stop_reason"]),
+                "usage": Usage.from_json(plain["usage"]),
+                "cost": Cost.from_json(plain["cost"]),
+                "timing": Timing(**plain["timing"]),
+                "notes": tuple(plain["notes"]),
+            }
+        )
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        # The notebook's rooms are above this one; they are asked by name, at display time only.
+        from importlib import import_module
+
+        bundle: dict[str, Any] = import_module("llmkit.notebook.static").reply_bundle(self)
+        return bundle
+
+
+_FENCE = re.compile(r"^```[ \t]*([^\n`]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)

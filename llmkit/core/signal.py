@@ -1,0 +1,259 @@
+"""When to stop: one value that carries a deadline, a token limit and a stop button.
+
+Thread-safe, and in seconds. A signal knows nothing of sockets or loops: whoever runs a call asks it
+(`aborted`, `remaining`) or is told (`on_abort`). A timer exists only while somebody waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+_TIMED_OUT = "timeout"
+
+
+class Signal:
+    """A stop signal.
+
+    >>> stop = Signal.timeout(30) | Signal.token_limit(500)
+    >>> stop.aborted
+    False
+    >>> stop.abort("enough")
+    >>> stop.aborted, stop.reason
+    (True, 'enough')
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_callbacks",
+        "_children",
+        "_deadline",
+        "_lock",
+        "_next",
+        "_parents",
+        "_reason",
+        "_timer",
+        "_tokens_left",
+    )
+
+    def __init__(self, *, deadline: float | None = None, tokens: int | None = None) -> None:
+        self._lock = threading.RLock()
+        self._deadline = deadline
+        self._tokens_left = tokens
+        self._reason: str | None = None
+        self._callbacks: dict[int, Callable[[str], object]] = {}
+        self._next = 0
+        self._timer: threading.Timer | None = None
+        self._parents: tuple[Signal, ...] = ()
+        self._children: weakref.WeakSet[Signal] = weakref.WeakSet()
+
+    # -- making one ---------------------------------------------------------------------------
+
+    @classmethod
+    def never(cls) -> Signal:
+        """One that stops only when ``abort`` is called."""
+        return cls()
+
+    @classmethod
+    def timeout(cls, seconds: float) -> Signal:
+        """One that stops by itself after so many seconds."""
+        if not seconds >= 0:
+            raise ValueError(f"A timeout must be a number of seconds ≥ 0, not {seconds!r}.")
+        return cls(deadline=time.monotonic() + seconds)
+
+    @classmethod
+    def token_limit(cls, tokens: int) -> Signal:
+        """One that stops once so many tokens have come (as counted by the stream that runs)."""
+        if tokens < 1:
+            raise ValueError(f"A token limit must be at least 1, not {tokens!r}.")
+        return cls(tokens=tokens)
+
+    @classmethod
+    def merge(cls, *signals: Signal) -> Signal:
+        """One that stops as soon as any of these does."""
+        merged = cls(deadline=min((d for s in signals if (d := s.deadline) is not None), default=None))
+        merged._parents = signals
+        for parent in signals:
+            with parent._lock:
+                parent._children.add(merged)
+                reason = parent._reason
+            if reason is not None:
+                merged.abort(reason)
+        return merged
+
+    def __or__(self, other: Signal) -> Signal:
+        return Signal.merge(self, other)
+
+    # -- asking it ----------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """The moment it stops by itself, on ``time.monotonic()``'s clock."""
+        return self._deadline
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left, or ``None`` without a deadline."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    @property
+    def aborted(self) -> bool:
+        """Has it stopped?"""
+        if self._reason is not None:
+            return True
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.abort(_TIMED_OUT)
+            return True
+        return False
+
+    @property
+    def reason(self) -> str | None:
+        """Why it stopped; ``None`` while it hasn't."""
+        return self._reason if self.aborted else None
+
+    @property
+    def timed_out(self) -> bool:
+        """Did the clock stop it (rather than somebody)?"""
+        return self.reason == _TIMED_OUT
+
+    # -- stopping it --------------------------------------------------------------------------
+
+    def abort(self, reason: str = "aborted") -> None:
+        """Stop. Only the first call counts; it tells everyone who asked to be told."""
+        with self._lock:
+            if self._reason is not None:
+                return
+            self._reason = reason
+            callbacks = list(self._callbacks.values())
+            self._callbacks.clear()
+            children = list(self._children)
+            self._release_timer()
+        for callback in callbacks:
+            callback(reason)
+        for child in children:
+            child.abort(reason)
+
+    def add_tokens(self, count: int) -> None:
+        """Tell it that so many tokens came; a token limit stops when they are used up."""
+        for parent in self._parents:
+            parent.add_tokens(count)
+        if self._tokens_left is None:
+            return
+        with self._lock:
+            self._tokens_left -= count
+            spent = self._tokens_left <= 0
+        if spent:
+            self.abort("token limit")
+
+    # -- being told ---------------------------------------------------------------------------
+
+    def on_abort(self, callback: Callable[[str], object]) -> Callable[[], None]:
+        """Call ``callback(reason)`` when it stops, from whichever thread stops it (at once, if it
+        has). Returns a function that takes the wish back."""
+        if self.aborted:
+            callback(self._reason or "")
+            return _nothing
+        with self._lock:
+            if self._reason is None:
+                key = self._next
+                self._next += 1
+                self._callbacks[key] = callback
+                self._hold_timer()
+                return lambda: self._forget(key)
+        callback(self._reason)
+        return _nothing
+
+    async def wait(self) -> str:
+        """Wait until it stops; the reason is the result."""
+        loop = asyncio.get_running_loop()
+        stopped: asyncio.Future[str] = loop.create_future()
+
+        def tell(reason: str) -> None:
+            loop.call_soon_threadsafe(lambda: stopped.done() or stopped.set_result(reason))
+
+        forget = self.on_abort(tell)
+        try:
+            return await stopped
+        finally:
+            forget()
+
+    def _forget(self, key: int) -> None:
+        with self._lock:
+            self._callbacks.pop(key, None)
+            if not self._callbacks:
+                self._release_timer()
+
+    def _hold_timer(self) -> None:
+        if self._timer is None and self._deadline is not None:
+            delay = max(0.0, self._deadline - time.monotonic())
+            self._timer = threading.Timer(delay, self.abort, (_TIMED_OUT,))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _release_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def __repr__(self) -> str:
+        if self.aborted:
+            return f"<Signal aborted: {self._reason}>"
+        left = self.remaining
+        return "<Signal>" if left is None else f"<Signal {left:.1f}s left>"
+
+    def __copy__(self) -> Signal:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Signal:
+        return self
+
+
+def _nothing() -> None:
+    return None
+
+
+class Controller:
+    """The handle that stops one signal; give the signal away and keep this."""
+
+    __slots__ = ("signal",)
+
+    def __init__(self, signal: Signal) -> None:
+        self.signal = signal
+
+    def abort(self, reason: str = "aborted") -> None:
+        """Stop the signal."""
+        self.signal.abort(reason)
+
+
+class SignalUtils:
+    """The same signals under the names that some style guides use."""
+
+    @staticmethod
+    def timeout(seconds: float) -> Signal:
+        """See :meth:`Signal.timeout`."""
+        return Signal.timeout(seconds)
+
+    @staticmethod
+    def never_abort() -> Signal:
+        """See :meth:`Signal.never`."""
+        return Signal.never()
+
+    @staticmethod
+    def timeout_with_controller(seconds: float) -> tuple[Signal, Controller]:
+        """A signal with a timeout, and the handle that stops it earlier."""
+        signal = Signal.timeout(seconds)
+        return signal, Controller(signal)
+
+    @staticmethod
+    def merge(*signals: Signal) -> Signal:
+        """See :meth:`Signal.merge`."""
+        return Signal.merge(*signals)
+
+    @staticmethod
+    def token_limit(tokens: int) -> Signal:
+        """See :meth:`Signal.token_limit`."""
+        return Signal.token_limit(tokens)
