@@ -1,0 +1,95 @@
+# The commands of this repository. Nothing but Python >= 3.11 and make is assumed:
+# each target makes and fills .venv by itself, and is quick when there is nothing to do.
+#
+#   make demo                     one streamed answer, then JupyterLab on the quick start
+#   make demo ARGS=--no-browser   the same, printing the URL
+#   PYTHON=python3.12 make test   with a Python of your choice
+
+VENV    ?= .venv
+ARGS    ?=
+BIN     := $(VENV)/bin
+# The venv's own Python if there is one, else the first that is new enough.
+PYTHON  ?= $(shell for p in $(BIN)/python python3 python3.14 python3.13 python3.12 python3.11 python; do \
+             "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null))
+UV      := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+# What tells an install that it is out of date.
+INPUTS  := pyproject.toml uv.lock
+CODE    := llmkit $(wildcard benchmarks) tests
+TYPED   := llmkit $(wildcard benchmarks) $(wildcard tests/core/typed_*.py)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+ROOT    := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help venv demo test check fmt bench notebooks build lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.python-$(VERSION)  ## make .venv
+
+demo: $(VENV)/.lab-$(VERSION)  ## stream one answer, then open JupyterLab on the quick start (ARGS=--no-browser)
+	@$(BIN)/python -m llmkit.demo
+	@$(BIN)/python -m jupyterlab $(ROOT) $(ARGS) notebooks/00_quickstart.ipynb
+
+test: check  ## everything: ruff, mypy, pytest (in parallel), the notebooks
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || echo "No Chromium here: the browser tests will be skipped."
+	$(BIN)/python -m pytest -n auto -m "not soak" $(ARGS)
+	@$(MAKE) --no-print-directory notebooks
+
+check: $(VENV)/.test-$(VERSION)  ## ruff, ruff format, mypy
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(TYPED)
+
+fmt: $(VENV)/.test-$(VERSION)  ## let ruff fix and format
+	$(BIN)/ruff check --fix-only $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+notebooks: $(VENV)/.test-$(VERSION)  ## run every notebook and compare it with what it says
+ifneq ($(NOTEBOOKS),)
+	LLMKIT_DISPLAY=final $(BIN)/python -m pytest -n auto --dist loadfile -o filterwarnings=default \
+	  --nbval --nbval-current-env $(NOTEBOOKS)
+endif
+
+bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (ratios measured in one run)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+build: $(VENV)/.test-$(VERSION)  ## wheel and sdist, in dist/
+	$(UV) build --quiet --out-dir dist
+
+lock: $(VENV)/.python-$(VERSION)  ## write uv.lock anew
+	$(UV) lock
+
+clean:  ## remove .venv, caches and builds
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# -- how .venv is made --------------------------------------------------------------------------
+# A stamp carries the Python version, so another PYTHON= makes another .venv.
+
+$(VENV)/.python-$(VERSION):
+	@test -n "$(VERSION)" || { echo "llmkit needs Python 3.11 or newer; none was found (PYTHON=$(PYTHON))."; \
+	  echo "Install one, or name it: PYTHON=/path/to/python3.12 make demo"; exit 1; }
+	@if [ "$(PYTHON)" != "$(BIN)/python" ]; then \
+	  echo "Making $(VENV) with Python $(VERSION) ..."; rm -rf $(VENV); \
+	  if command -v uv >/dev/null 2>&1; then uv venv --quiet --python "$(PYTHON)" $(VENV); \
+	  else "$(PYTHON)" -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
+	    || [ -x $(BIN)/pip ]; fi; fi
+	@touch $@
+
+# The locked versions, by uv; where its registry can't be reached (a mirror known only to pip), by pip.
+install = echo "Installing (the first time takes a minute) ..."; \
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --frozen --inexact --extra lab $(1) \
+	|| { echo "uv could not install; trying pip."; \
+	     $(BIN)/python -m ensurepip >/dev/null 2>&1; \
+	     $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	     $(BIN)/python -m pip install --quiet --editable '.[lab]' $(1); }
+
+$(VENV)/.lab-$(VERSION): $(INPUTS) | $(VENV)/.python-$(VERSION)
+	@$(call install)
+	@touch $@
+
+$(VENV)/.test-$(VERSION): $(INPUTS) | $(VENV)/.python-$(VERSION)
+	@$(call install,--group test --group lint)
+	@touch $@ $(VENV)/.lab-$(VERSION)
