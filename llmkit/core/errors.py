@@ -164,9 +164,7 @@ class ContextLengthError(BadRequestError):
 
     kind = "context_length"
 
-    def __init__(
-        self, what: str, *, limit: int | None = None, asked: int | None = None, **more: Any
-    ) -> None:
+    def __init__(self, what: str, *, limit: int | None = None, asked: int | None = None, **more: Any) -> None:
         super().__init__(what, **more)
         self.limit = limit
         self.asked = asked

@@ -103,9 +103,7 @@ class OpaquePart:
     raw: Mapping[str, Any] = field(hash=False, repr=False)
 
 
-Part: TypeAlias = (
-    TextPart | ImagePart | FilePart | ThinkingPart | ToolCallPart | ToolResultPart | OpaquePart
-)
+Part: TypeAlias = TextPart | ImagePart | FilePart | ThinkingPart | ToolCallPart | ToolResultPart | OpaquePart
 PARTS: Mapping[str, type[Any]] = {
     "text": TextPart,
     "image": ImagePart,

@@ -143,9 +143,7 @@ class Reply:
     @property
     def citations(self) -> tuple[Mapping[str, Any], ...]:
         """The provider's citations, in the order of the text."""
-        return tuple(
-            c for p in self.message.parts if isinstance(p, TextPart) for c in p.citations
-        )
+        return tuple(c for p in self.message.parts if isinstance(p, TextPart) for c in p.citations)
 
     @property
     def json(self) -> Any:

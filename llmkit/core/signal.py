@@ -151,9 +151,10 @@ class Signal:
 
     # -- being told ---------------------------------------------------------------------------
 
-    def on_abort(self, callback: Callable[[str], object]) -> Callable[[], None]:
+    def on_abort(self, callback: Callable[[str], object], *, clock: bool = True) -> Callable[[], None]:
         """Call ``callback(reason)`` when it stops, from whichever thread stops it (at once, if it
-        has). Returns a function that takes the wish back."""
+        has). Returns a function that takes the wish back. ``clock=False``: the caller minds the
+        deadline itself (an event loop does it without a thread)."""
         if self.aborted:
             callback(self._reason or "")
             return _nothing
@@ -162,7 +163,8 @@ class Signal:
                 key = self._next
                 self._next += 1
                 self._callbacks[key] = callback
-                self._hold_timer()
+                if clock:
+                    self._hold_timer()
                 return lambda: self._forget(key)
         callback(self._reason)
         return _nothing

@@ -156,8 +156,7 @@ class Draft:
     def started(self) -> bool:
         """Has anything visible come?"""
         return any(
-            bool(part.pieces) if isinstance(part, TextDraft | ThinkingDraft) else True
-            for part in self.parts
+            bool(part.pieces) if isinstance(part, TextDraft | ThinkingDraft) else True for part in self.parts
         )
 
     def build(self, **more: Any) -> Reply:

@@ -143,7 +143,9 @@ def build(
     message = str(detail.get("message") or "").strip()
     title = _TITLES.get(kind, "The provider broke off the answer" if kind is e.MidStreamError else "")
     more: dict[str, Any] = {}
-    if kind is e.ContextLengthError and (sizes := [int(n.replace(",", "")) for n in _TOKENS.findall(message)]):
+    if kind is e.ContextLengthError and (
+        sizes := [int(n.replace(",", "")) for n in _TOKENS.findall(message)]
+    ):
         more = {"limit": min(sizes), "asked": max(sizes) if len(sizes) > 1 else None}
     code = detail.get("type") or detail.get("code") or detail.get("status")
     return kind(
