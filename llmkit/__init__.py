@@ -1,0 +1,144 @@
+"""llmkit: a notebook cell that talks to any model, shows the answer as it is written, can be stopped, and
+leaves one honest row behind saying what it cost.
+
+>>> import llmkit
+>>> reply = llmkit.ask("Why is the sky blue?", model="sim/swift")  # doctest: +SKIP
+>>> for event in llmkit.stream("Why is the sky blue?"): ...  # doctest: +SKIP
+>>> llmkit.usage(simulated=True)  # doctest: +SKIP
+
+In a notebook: ``%load_ext llmkit``, then ``%%llm`` at the top of a cell.
+Importing this module imports nothing else; every name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from llmkit import errors, notebook, sim, wire
+    from llmkit.core.errors import LLMKitError
+    from llmkit.core.events import (
+        Done,
+        Event,
+        Failed,
+        Rerouted,
+        Retrying,
+        Text,
+        Thinking,
+        ToolCall,
+        ToolCallDelta,
+        ToolResult,
+    )
+    from llmkit.core.messages import FilePart, ImagePart, Message
+    from llmkit.core.reply import Reply, Timing
+    from llmkit.core.request import Options, Request, ToolSpec
+    from llmkit.core.signal import Signal, SignalUtils
+    from llmkit.core.usage import Cost, Usage
+    from llmkit.engine.face import ask, stream, usage
+    from llmkit.engine.session import Session, default_session
+    from llmkit.engine.stream import Stream
+
+__version__ = "0.1.0"
+
+#: Where each public name lives. "" means: a module of its own.
+_HOMES = {
+    "Cost": "llmkit.core.usage",
+    "Done": "llmkit.core.events",
+    "Event": "llmkit.core.events",
+    "Failed": "llmkit.core.events",
+    "FilePart": "llmkit.core.messages",
+    "ImagePart": "llmkit.core.messages",
+    "LLMKitError": "llmkit.core.errors",
+    "Message": "llmkit.core.messages",
+    "Options": "llmkit.core.request",
+    "Reply": "llmkit.core.reply",
+    "Request": "llmkit.core.request",
+    "Rerouted": "llmkit.core.events",
+    "Retrying": "llmkit.core.events",
+    "Session": "llmkit.engine.session",
+    "Signal": "llmkit.core.signal",
+    "SignalUtils": "llmkit.core.signal",
+    "Stream": "llmkit.engine.stream",
+    "Text": "llmkit.core.events",
+    "Thinking": "llmkit.core.events",
+    "Timing": "llmkit.core.reply",
+    "ToolCall": "llmkit.core.events",
+    "ToolCallDelta": "llmkit.core.events",
+    "ToolResult": "llmkit.core.events",
+    "ToolSpec": "llmkit.core.request",
+    "Usage": "llmkit.core.usage",
+    "ask": "llmkit.engine.face",
+    "default_session": "llmkit.engine.session",
+    "errors": "",
+    "notebook": "",
+    "sim": "",
+    "stream": "llmkit.engine.face",
+    "usage": "llmkit.engine.face",
+    "wire": "",
+}
+
+__all__ = [
+    "Cost",
+    "Done",
+    "Event",
+    "Failed",
+    "FilePart",
+    "ImagePart",
+    "LLMKitError",
+    "Message",
+    "Options",
+    "Reply",
+    "Request",
+    "Rerouted",
+    "Retrying",
+    "Session",
+    "Signal",
+    "SignalUtils",
+    "Stream",
+    "Text",
+    "Thinking",
+    "Timing",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolResult",
+    "ToolSpec",
+    "Usage",
+    "ask",
+    "default_session",
+    "errors",
+    "notebook",
+    "sim",
+    "stream",
+    "usage",
+    "wire",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if (home := _HOMES.get(name)) is None:
+        raise AttributeError(f"module 'llmkit' has no attribute {name!r}")
+    value = getattr(import_module(home), name) if home else import_module(f"llmkit.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "load_ipython_extension", "unload_ipython_extension"])
+
+
+def load_ipython_extension(ip: InteractiveShell) -> None:
+    """``%load_ext llmkit``: the magics. Starts no thread and opens no socket."""
+    from llmkit.notebook.extension import load
+
+    load(ip)
+
+
+def unload_ipython_extension(ip: InteractiveShell) -> None:
+    """``%unload_ext llmkit``."""
+    from llmkit.notebook.extension import unload
+
+    unload(ip)

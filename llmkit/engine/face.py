@@ -1,0 +1,38 @@
+"""The module's own functions: the same as the methods of the default session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmkit.engine.session import Prompt, default_session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmkit.core.reply import Reply
+    from llmkit.engine.stream import Stream
+
+
+def stream(prompt: Prompt, **more: Any) -> Stream:
+    """Ask the default session, and get the answer as it is written. See ``Session.stream``.
+
+    >>> for event in llmkit.stream("Why is the sky blue?", model="sim/swift"):  # doctest: +SKIP
+    ...     print(event)
+    """
+    return default_session().stream(prompt, **more)
+
+
+def ask(prompt: Prompt, **more: Any) -> Reply:
+    """Ask the default session, and wait for the whole reply. See ``Session.stream`` for the options.
+
+    >>> llmkit.ask("Why is the sky blue?", model="sim/swift").text  # doctest: +SKIP
+    """
+    return default_session().ask(prompt, **more)
+
+
+def usage(**filters: Any) -> pd.DataFrame:
+    """What was used and what it cost, as a DataFrame. See ``Session.usage``.
+
+    >>> llmkit.usage(simulated=True)[["model", "input", "output", "cost"]]  # doctest: +SKIP
+    """
+    return default_session().usage(**filters)

@@ -1,0 +1,110 @@
+"""The I/O thread: one event loop that owns every client, started on first use, safe to fork.
+
+SDK clients break when two loops share them; here there is one loop, and callers in any thread, any loop
+or none hand their work over. What the work is lives in ``call.py``; how results come back in ``stream.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from llmkit.providers.clients import Clients
+
+_GOODBYE_SECONDS = 0.5
+
+
+class IOThread:
+    """A daemon thread that runs an event loop. Use :meth:`current`; there is one for the process."""
+
+    _current: ClassVar[IOThread | None] = None
+    _starting: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.clients = Clients()
+        self._pid = os.getpid()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="llmkit-io", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def current(cls) -> IOThread:
+        """The process's I/O thread; started if need be."""
+        running = cls._current
+        if running is not None and running.alive:
+            return running
+        with cls._starting:
+            if cls._current is None or not cls._current.alive:
+                cls._current = cls()
+            return cls._current
+
+    @property
+    def alive(self) -> bool:
+        """Does it run, in this process?"""
+        return self._pid == os.getpid() and self._thread.is_alive()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run this on the loop. The caller's context variables go with it."""
+        context = contextvars.copy_context()
+        self.loop.call_soon_threadsafe(self._begin, work, context)
+
+    def call(self, function: Callable[..., object], *args: object) -> None:
+        """Call a plain function on the loop; nothing happens once the loop has ended."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            if not self.loop.is_closed():
+                raise
+
+    def stop(self) -> None:
+        """Cancel what runs, let it settle, close the clients, end the thread."""
+        if not self.alive:
+            return
+        self.call(self._finish)
+        self._thread.join(_GOODBYE_SECONDS)
+
+    def _begin(self, work: Coroutine[Any, Any, None], context: contextvars.Context) -> None:
+        task = self.loop.create_task(work, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.close()
+
+    def _finish(self) -> None:
+        self.loop.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_GOODBYE_SECONDS / 2)
+        await self.clients.close()
+        self.loop.stop()
+
+
+def _forget() -> None:
+    """In a forked child: the thread did not come along, so the next use starts a new one."""
+    IOThread._current = None
+    IOThread._starting = threading.Lock()
+
+
+@atexit.register
+def _stop() -> None:
+    if IOThread._current is not None:
+        IOThread._current.stop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

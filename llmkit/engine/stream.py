@@ -1,0 +1,212 @@
+"""A running call as its caller sees it: iterate it, async-iterate it, await it, stop it.
+
+The I/O thread puts one batch for each network read into a queue; the caller's thread takes batches out and
+never waits longer than 50 ms without looking up, so that an interrupt always gets through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from llmkit.core.errors import LLMKitError
+from llmkit.core.events import Done, Event, Failed
+from llmkit.core.reply import Reply
+from llmkit.core.signal import Signal
+
+LOOK_UP_SECONDS = 0.05
+_CLOSE_SECONDS = 0.5
+
+
+class Channel:
+    """Batches from one thread to another, in order. One writer, one reader at a time."""
+
+    __slots__ = ("_batches", "_wake", "_waiting")
+
+    def __init__(self) -> None:
+        self._batches: deque[list[Event]] = deque()
+        self._waiting = threading.Semaphore(0)
+        self._wake: Callable[[], None] | None = None
+
+    def put(self, batch: list[Event]) -> None:
+        """Hand over a batch."""
+        self._batches.append(batch)
+        self._waiting.release()
+        if (wake := self._wake) is not None:
+            wake()
+
+    def get(self, seconds: float) -> list[Event] | None:
+        """The next batch, or ``None`` if none comes in time."""
+        if self._waiting.acquire(timeout=seconds):
+            return self._batches.popleft()
+        return None
+
+    async def aget(self, seconds: float) -> list[Event] | None:
+        """The same for a coroutine, without holding up its loop."""
+        if self._waiting.acquire(blocking=False):
+            return self._batches.popleft()
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(arrived.set)
+        try:
+            if not self._waiting.acquire(blocking=False):
+                try:
+                    async with asyncio.timeout(seconds):
+                        await arrived.wait()
+                except TimeoutError:
+                    return None
+                if not self._waiting.acquire(blocking=False):
+                    return None
+            return self._batches.popleft()
+        finally:
+            self._wake = None
+
+
+class Stream:
+    """An answer on its way.
+
+    >>> for event in llmkit.stream("Why is the sky blue?"):  # doctest: +SKIP
+    ...     match event:
+    ...         case llmkit.Text(text): print(text, end="")
+    >>> reply = await llmkit.stream("Why?")  # doctest: +SKIP
+
+    Iterating gives every event up to and with the one terminal event (``Done`` or ``Failed``) and never
+    raises for a failed call; awaiting it, or ``reply()``, gives the reply or raises.
+    Leaving a loop early closes the socket.
+    """
+
+    def __init__(self, signal: Signal, channel: Channel, settled: threading.Event) -> None:
+        self.signal = signal
+        self._channel = channel
+        self._settled = settled  # set once the socket is closed and the row is written
+        self._terminal: Done | Failed | None = None
+        self._partial: Callable[[], Reply] = Reply
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def batches(self, wait: float = LOOK_UP_SECONDS) -> Iterator[list[Event]]:
+        """Events as they come in from the network, some at a time; an empty batch whenever nothing came
+        for ``wait`` seconds, so that a display can look up. Ends after the terminal event."""
+        try:
+            while self._terminal is None:
+                batch = self._channel.get(wait)
+                if batch is None:
+                    yield []
+                    continue
+                self._note(batch)
+                yield batch
+        finally:
+            self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        try:
+            while self._terminal is None:
+                batch = self._channel.get(LOOK_UP_SECONDS)
+                if batch is not None:
+                    self._note(batch)
+                    yield from batch
+        finally:
+            self.close()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        try:
+            while self._terminal is None:
+                batch = await self._channel.aget(LOOK_UP_SECONDS)
+                if batch is not None:
+                    self._note(batch)
+                    for event in batch:
+                        yield event
+        finally:
+            self.stop()
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Reply:
+        try:
+            while self._terminal is None:
+                batch = await self._channel.aget(LOOK_UP_SECONDS)
+                if batch is not None:
+                    self._note(batch)
+        finally:
+            self.stop()
+        return self._result()
+
+    def reply(self) -> Reply:
+        """Wait for the end and return the reply; raises the call's error, which carries ``partial``."""
+        for _ in self.batches():
+            pass
+        return self._result()
+
+    # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        """Has the terminal event been read?"""
+        return self._terminal is not None
+
+    @property
+    def partial(self) -> Reply:
+        """The reply as far as it has come."""
+        match self._terminal:
+            case Done(reply):
+                return reply
+            case Failed(_, partial):
+                return partial
+            case None:
+                return self._partial()
+
+    @property
+    def text(self) -> str:
+        """The words so far."""
+        return self.partial.text
+
+    @property
+    def error(self) -> LLMKitError | None:
+        """What went wrong, once it has."""
+        return self._terminal.error if isinstance(self._terminal, Failed) else None
+
+    # -- stopping -----------------------------------------------------------------------------
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Stop the call. Only sets the signal, so it may be called from any thread; the stream then ends
+        with ``Failed(Aborted, partial)``. Nothing happens if it has ended."""
+        if self._terminal is None:
+            self.signal.abort(reason)
+
+    def close(self) -> None:
+        """Stop the call if it still runs, and wait a moment for its socket to close."""
+        if self._terminal is None:
+            self.stop("closed")
+            self._settled.wait(_CLOSE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "running" if self._terminal is None else type(self._terminal).__name__.lower()
+        return f"<Stream {state}, {len(self.text)} characters>"
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _note(self, batch: list[Event]) -> None:
+        last = batch[-1]
+        if isinstance(last, Done | Failed):
+            self._terminal = last
+
+    def _result(self) -> Reply:
+        match self._terminal:
+            case Done(reply):
+                return reply
+            case Failed(error, _):
+                raise error
+        raise LLMKitError("The stream was left before it ended.", hint="Start a new one.")

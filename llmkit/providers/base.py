@@ -1,0 +1,54 @@
+"""The contract between the engine and whoever carries a request to a model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from llmkit.core.request import Request
+    from llmkit.providers.clients import Clients
+
+
+class Exchange(Protocol):
+    """One HTTP answer that has begun: its status and headers, and its body as it comes."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, in the pieces in which the network delivers it."""
+        ...
+
+    async def close(self) -> None:
+        """Close the socket if the body is not read to its end. Safe to call twice."""
+        ...
+
+
+class Provider(Protocol):
+    """One place that serves models. The contract:
+
+    * ``prepare`` runs in the caller's thread, does no I/O, and raises a :class:`ConfigError` for
+      anything that can be known to be wrong before sending: no key, a part the wire has no word for.
+    * ``open`` runs on the I/O thread. It sends the prepared body exactly once (SDK retries are off,
+      redirects are refused, the base URL is explicit, the key is fetched now) and returns as soon as
+      the response headers are in, whatever the status. It raises only llmkit errors, and
+      ``asyncio.CancelledError``; being cancelled closes the socket.
+    * Clients are made through ``clients`` on the I/O thread and reused; a provider object itself holds
+      no client, no loop and no readable key, so it can be shared by threads, copied and pickled.
+    * The response's bytes are read by ``wire`` and ``dialect``; a provider never looks into them.
+    """
+
+    name: str
+    wire: str
+    dialect: str
+    base_url: str
+    simulated: bool
+
+    def prepare(self, request: Request) -> dict[str, Any]:
+        """The body to send for this request."""
+        ...
+
+    async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> Exchange:
+        """Send it; the answer has begun when this returns."""
+        ...

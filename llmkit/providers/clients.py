@@ -1,0 +1,154 @@
+"""HTTP clients that live as long as the I/O thread, and what their failures mean.
+
+The SDKs run over their own aiohttp transport: a token costs about a quarter of what it costs over
+httpx2 (``benchmarks/token_path.py`` prints the ratio). One connection pool serves all OpenAI-like
+providers and Gemini; Anthropic's SDK brings its own. Nothing here knows a wire or a model.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from llmkit.core import errors as e
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+CONNECT_SECONDS = 5.0
+
+
+class Clients:
+    """Makes each client once, on first use, and closes them all at the end."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The client of that key, made by ``make`` the first time."""
+        if key not in self._made:
+            self._made[key] = make()
+        client: T = self._made[key]
+        return client
+
+    async def close(self) -> None:
+        """Close every client that was made."""
+        made, self._made = list(self._made.values()), {}
+        for client in made:
+            closer = getattr(client, "aclose", None) or getattr(client, "close", None)
+            if closer is not None:
+                await closer()
+
+    def http(self) -> httpx2.AsyncClient:
+        """The shared pool."""
+        return self.once("http", _http)
+
+
+def settings() -> dict[str, Any]:
+    """What every HTTP client of ours is made with: no redirects, no read timeout of its own (deadlines
+    and idle times are the engine's), room for many streams."""
+    import httpx2
+
+    return {
+        "follow_redirects": False,
+        "timeout": httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        "limits": httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
+    }
+
+
+def _http() -> httpx2.AsyncClient:
+    import openai
+
+    return openai.DefaultAioHttpClient(**settings())
+
+
+class HttpExchange:
+    """An :class:`~llmkit.providers.base.Exchange` over an unread HTTP response."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes, decompressed."""
+        response = self._response
+        try:
+            if response.is_stream_consumed:  # an SDK has read the body of an error already
+                yield response.content
+                return
+            async for chunk in response.aiter_bytes():
+                yield chunk
+        except Exception as error:
+            raise transport_error(error, str(response.url), sent=True) from None
+
+    async def close(self) -> None:
+        """Give the connection back, or close it if there is more to come."""
+        await self._response.aclose()
+
+
+def transport_error(error: BaseException, url: str, *, sent: bool = False) -> e.LLMKitError:
+    """A failure of the network, as one of our errors. ``sent``: had the response already begun?"""
+    causes = list(_causes(error))
+    names = {type(cause).__name__ for cause in causes}
+    target = urlsplit(url)
+    where = target.hostname or url
+    if target.port:
+        where = f"{where}:{target.port}"
+    said = next((text for cause in reversed(causes) if (text := str(cause).strip())), "")
+    if any(isinstance(c, ssl.SSLError | ssl.CertificateError) for c in causes) and not sent:
+        return e.TlsError(
+            f"No secure connection to {where}.",
+            why=said,
+            hint="Check the address, the clock and the certificates; trying again won't help.",
+        )
+    if names & {"ConnectionTimeoutError", "ConnectTimeout"} and not names & {"ServerDisconnectedError"}:
+        return e.ConnectTimeout(
+            f"{where} did not answer within {CONNECT_SECONDS:.0f} s.",
+            hint="Check the address and the network (a proxy, a firewall).",
+        )
+    if names & {"gaierror", "ClientConnectorDNSError"}:
+        return e.ConnectError(
+            f"The host {target.hostname} could not be found.",
+            why=said,
+            hint="Check the base URL for a typo, and the network.",
+        )
+    if names & {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}:
+        return e.ConnectError(
+            f"The proxy in the way to {where} failed.",
+            why=said,
+            hint="Check HTTPS_PROXY and HTTP_PROXY.",
+        )
+    if not sent and names & {"ConnectionRefusedError", "ClientConnectorError", "ConnectError"}:
+        return e.ConnectError(
+            f"Nobody answers at {where}.",
+            why=said,
+            hint="Is the server running, and the base URL right?",
+        )
+    if sent:
+        return e.TruncatedStream(
+            "The connection broke before the answer was complete.",
+            why=said or type(error).__name__,
+            hint="What arrived is kept in `error.partial`. Run it again for the whole answer.",
+        )
+    return e.TransportError(
+        f"The connection to {where} broke before an answer came.",
+        why=said or type(error).__name__,
+        hint="The request may have been received, and billed.",
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        if isinstance(inner := getattr(current, "os_error", None), BaseException):
+            yield inner
+        if isinstance(inner := getattr(current, "certificate_error", None), BaseException):
+            yield inner
+        current = current.__cause__ or current.__context__

@@ -1,0 +1,105 @@
+"""API keys: where they come from, and that they are never shown.
+
+A key is fetched at the moment it is needed, from a callable, the environment or a config's literal, and
+lives in no attribute that a repr, a traceback or a pickle would show.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from llmkit.core.errors import MissingKey
+
+_MASK = "•••"
+_literal: dict[str, str] = {}  # a config's own keys by their handle; the only place they are kept
+
+
+class Key:
+    """How to get one key. Holds no key itself.
+
+    >>> Key(env=("NO_SUCH_KEY_SET",)).present
+    False
+    """
+
+    __slots__ = ("_fetch", "_handle", "env", "needed")
+
+    def __init__(
+        self,
+        *,
+        env: Iterable[str] = (),
+        literal: str | None = None,
+        fetch: Callable[[], str] | None = None,
+        needed: bool = True,
+    ) -> None:
+        self.env = tuple(env)
+        self.needed = needed
+        self._fetch = fetch
+        self._handle: str | None = None
+        if literal:
+            self._handle = f"key-{len(_literal)}"
+            _literal[self._handle] = literal
+
+    @property
+    def present(self) -> bool:
+        """Is there a key (or none needed)?"""
+        return not self.needed or bool(self._find())
+
+    def get(self, provider: str) -> str:
+        """The key itself, for the moment of signing; raises :class:`MissingKey` with what to do."""
+        if found := self._find():
+            return found
+        if not self.needed:
+            return "none"
+        name = self.env[0] if self.env else "api_key"
+        raise MissingKey(
+            f"There is no API key for {provider}.",
+            why=f"{' and '.join(self.env)} {'is' if len(self.env) == 1 else 'are'} not set."
+            if self.env
+            else "The configuration gives none.",
+            hint=f"Set it before starting Jupyter (`export {name}=…`), or here without showing it:\n"
+            f"`import os, getpass; os.environ[{name!r}] = getpass.getpass()`\n"
+            "With no key at all, the built-in simulator answers: `%%llm sim/swift`.",
+            provider=provider,
+        )
+
+    def _find(self) -> str | None:
+        if self._fetch is not None:
+            return self._fetch()
+        if self._handle is not None:
+            return _literal.get(self._handle)
+        return next((value for name in self.env if (value := os.environ.get(name, "").strip())), None)
+
+    def __repr__(self) -> str:
+        where = " or ".join(f"${name}" for name in self.env) or ("a callable" if self._fetch else "config")
+        return f"<Key from {where}: {'set' if self.present else 'missing'}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (self.env, self.needed))
+
+
+def _rebuild(env: tuple[str, ...], needed: bool) -> Key:
+    return Key(env=env, needed=needed)
+
+
+def known_secrets() -> frozenset[str]:
+    """Every key that this process knows: to recognise, never to show."""
+    from llmkit.providers.presets import PRESETS
+
+    names = {name for preset in PRESETS.values() for name in preset.env}
+    names |= {name for name in os.environ if name.endswith(("_API_KEY", "_AUTH_TOKEN"))}
+    found = {os.environ.get(name, "").strip() for name in names} | set(_literal.values())
+    return frozenset(secret for secret in found if len(secret) >= 8)
+
+
+def mask(text: str) -> str:
+    """The text without any known key.
+
+    >>> mask("nothing secret")
+    'nothing secret'
+    """
+    for secret in known_secrets():
+        if secret in text:
+            text = text.replace(secret, _MASK)
+    return text

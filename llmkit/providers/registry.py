@@ -1,0 +1,188 @@
+"""Names to providers: the presets, the simulator, and what a config adds.
+
+``Registry.resolve`` turns what a user writes (``sonnet``, ``openai/gpt-6-luna``, ``mine/some-model``)
+into a provider and a model name. Aliases and what is known of models live in ``models/``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmkit.core.errors import ConfigError, UnknownProvider
+from llmkit.providers import endpoints
+from llmkit.providers.anthropic import AnthropicProvider
+from llmkit.providers.base import Provider
+from llmkit.providers.gemini import GeminiProvider
+from llmkit.providers.keys import Key
+from llmkit.providers.openai import OpenAIProvider
+from llmkit.providers.presets import APIS, PRESETS, SYNONYMS, Preset
+
+_FIELDS = {"type", "api", "base_url", "api_key", "headers", "dialect", "default_model", "allow_insecure"}
+_REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+_SECTIONS = {"providers", "aliases", "default_model"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A provider under the name the user knows it by, and the model it uses when none is named."""
+
+    provider: Provider
+    default: str | None
+    key: Key
+
+
+class Registry:
+    """The providers of a session.
+
+    >>> "anthropic" in Registry()
+    True
+    """
+
+    def __init__(self, config: Mapping[str, Any] | str | Path | None = None) -> None:
+        plain = load(config)
+        if unknown := set(plain) - _SECTIONS:
+            raise _bad(
+                f"unknown section {sorted(unknown)[0]!r}", f"The sections are {', '.join(sorted(_SECTIONS))}."
+            )
+        self.aliases: Mapping[str, str] = dict(plain.get("aliases") or {})
+        self.default_model: str | None = plain.get("default_model")
+        self._entries: dict[str, Entry] = {}
+        self._configured: list[str] = []
+        for name, preset in PRESETS.items():
+            if preset.base_url:
+                self._entries[name] = _entry(name, preset, {})
+        for name, fields in (plain.get("providers") or {}).items():
+            self._entries[name] = _from_config(name, fields)
+            self._configured.append(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name == "sim" or name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._entries, "sim"])
+
+    def __getitem__(self, name: str) -> Provider:
+        return self.entry(name).provider
+
+    def entry(self, name: str) -> Entry:
+        """The provider of that name; :class:`UnknownProvider` with the nearest names if there is none."""
+        if name == "sim":
+            return _simulator()
+        if name in self._entries:
+            return self._entries[name]
+        if (same := SYNONYMS.get(name)) in self._entries:
+            return self._entries[str(same)]
+        near = difflib.get_close_matches(name, list(self), n=3)
+        raise UnknownProvider(
+            f"There is no provider named {name!r}.",
+            why=f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else "",
+            hint=f"The providers are {', '.join(self)}.",
+        )
+
+    def ready(self) -> tuple[str, ...]:
+        """Those that can be called now, the configured ones first, then those whose key is set."""
+        keyed = [n for n, entry in self._entries.items() if entry.key.needed and entry.key.present]
+        return tuple(dict.fromkeys([*(n for n in self._configured if self._entries[n].key.present), *keyed]))
+
+
+def load(config: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
+    """A config as plain values: a mapping, or a YAML file's."""
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        return dict(config)
+    path = Path(config)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise _bad(f"{path} can't be read", f"{error.strerror}.") from None
+    import yaml
+
+    try:
+        plain = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _bad(f"{path} is not valid YAML", str(error).splitlines()[0]) from None
+    if not isinstance(plain, dict | None):
+        raise _bad(f"{path} holds no mapping", "A config is a mapping with a `providers` section.")
+    return plain or {}
+
+
+def _from_config(name: str, fields: Any) -> Entry:
+    where = f"providers.{name}"
+    if not isinstance(fields, Mapping):
+        raise _bad(f"{where} is no mapping", "Give at least its `type`.")
+    if unknown := set(fields) - _FIELDS:
+        raise _bad(
+            f"{where} has an unknown field {sorted(unknown)[0]!r}", f"Fields: {', '.join(sorted(_FIELDS))}."
+        )
+    kind = fields.get("type", name)
+    kind = SYNONYMS.get(kind, kind)
+    if kind == "sim":
+        return _simulator()
+    if kind not in PRESETS:
+        near = difflib.get_close_matches(str(kind), PRESETS, n=2)
+        raise _bad(f"{where} has the unknown type {kind!r}", f"Nearest: {', '.join(near)}." if near else "")
+    return _entry(name, PRESETS[kind], fields, kind)
+
+
+def _entry(name: str, preset: Preset, fields: Mapping[str, Any], kind: str | None = None) -> Entry:
+    kind = kind or name
+    base_url = str(fields.get("base_url") or preset.base_url)
+    if not base_url:
+        raise _bad(f"providers.{name} needs a `base_url`", f"{kind} has no address of its own.")
+    given = fields.get("api_key")
+    own = base_url.rstrip("/") == preset.base_url.rstrip("/")
+    # A key from the environment belongs to its provider's own host: another host gets a key only if
+    # the config names it.
+    reference = _REFERENCE.fullmatch(given) if isinstance(given, str) else None
+    key = Key(
+        env=(reference[1],) if reference else preset.env if own else (),
+        literal=given if isinstance(given, str) and not reference else None,
+        fetch=given if callable(given) else None,
+        needed=preset.needs_key and (own or given is not None),
+    )
+    base_url = endpoints.check(
+        base_url, has_key=key.needed, allow_insecure=bool(fields.get("allow_insecure", False))
+    )
+    wire = preset.wire
+    if api := fields.get("api"):
+        if api not in APIS:
+            raise _bad(f"providers.{name} has the unknown api {api!r}", f"Known: {', '.join(APIS)}.")
+        wire = APIS[api]
+    common: dict[str, Any] = {
+        "name": name,
+        "base_url": base_url,
+        "key": key,
+        "headers": dict(fields.get("headers") or {}),
+    }
+    dialect = str(fields.get("dialect") or kind)
+    provider: Provider
+    match preset.sdk:
+        case "openai":
+            provider = OpenAIProvider(wire=wire, dialect=dialect, **common)
+        case "anthropic":
+            provider = AnthropicProvider(**common)
+        case "gemini":
+            provider = GeminiProvider(**common)
+    default = fields.get("default_model") or preset.default
+    return Entry(provider, default, key)
+
+
+def _simulator() -> Entry:
+    # The simulator starts with the first call that needs it, never before.
+    from llmkit.sim import default
+
+    key = Key(needed=False)
+    provider = OpenAIProvider(
+        name="sim", base_url=default().url + "/v1", key=key, wire="openai.chat", dialect="sim", simulated=True
+    )
+    return Entry(provider, "swift", key)
+
+
+def _bad(what: str, why: str) -> ConfigError:
+    return ConfigError(f"The configuration can't be used: {what}.", why=why, hint="Nothing was sent.")
