@@ -1,0 +1,92 @@
+"""Which rows are wanted: filters as bound parameters, never as text glued into SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+Moment = datetime | date | timedelta | str | int | float
+Names = str | Iterable[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What ``usage(...)`` and ``rows(...)`` are asked for. ``None`` means: whatever it is.
+
+    ``since`` is included, ``until`` is not. Both take a datetime (naive: local time), a date, a
+    timedelta (so long ago), ISO text or a UNIX time. ``model`` finds the name asked for, the name
+    served and "provider/model". Simulated attempts are left out unless they are asked for.
+    """
+
+    since: Moment | None = None
+    until: Moment | None = None
+    session: Names | None = None
+    notebook: Names | None = None
+    cell: Names | None = None
+    tag: Names | None = None
+    provider: Names | None = None
+    model: Names | None = None
+    status: Names | None = None
+    call: Names | None = None
+    simulated: bool = False
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition and its parameters.
+
+        >>> Filter(tag="a", simulated=True).where()
+        ('tag IN (?)', ['a'])
+        """
+        clauses: list[str] = []
+        values: list[Any] = []
+        if not self.simulated:
+            clauses.append("simulated = 0")
+        if self.since is not None:
+            clauses.append("started >= ?")
+            values.append(unix_time(self.since))
+        if self.until is not None:
+            clauses.append("started < ?")
+            values.append(unix_time(self.until))
+        for column in ("session", "notebook", "cell", "tag", "provider", "status", "call"):
+            wanted = getattr(self, column)
+            if wanted is not None:
+                names = _names(wanted)
+                clauses.append(f"{column} IN ({_marks(names)})")
+                values.extend(names)
+        if self.model is not None:
+            names = _names(self.model)
+            forms = ("model", "model_served", "provider || '/' || model")
+            clauses.append("(" + " OR ".join(f"{form} IN ({_marks(names)})" for form in forms) + ")")
+            values.extend(names * len(forms))
+        return " AND ".join(clauses) or "1", values
+
+
+def unix_time(moment: Moment) -> float:
+    """A moment as a UNIX time.
+
+    >>> unix_time("2026-11-20T12:00:00+00:00")
+    1795176000.0
+    """
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            raise ValueError(
+                f"Not a moment: {moment!r}. Write it like 2026-11-20 or 2026-11-20T14:00."
+            ) from None
+    if isinstance(moment, timedelta):
+        return (datetime.now(UTC) - moment).timestamp()
+    if isinstance(moment, datetime):
+        return moment.timestamp()
+    if isinstance(moment, date):
+        return datetime.combine(moment, time.min).astimezone().timestamp()
+    return float(moment)
+
+
+def _names(wanted: Names) -> list[str]:
+    return [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
+
+
+def _marks(names: list[str]) -> str:
+    return ", ".join("?" * len(names))

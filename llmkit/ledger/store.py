@@ -1,0 +1,366 @@
+"""The ledger: one row for each attempt, on disk before the first byte leaves.
+
+``begin`` and ``settle`` never raise: a call is worth more than its row. A row that can't be written
+just now is held in memory, shows in every reading, and is written as soon as that works again.
+What a row is made of lives in ``entry.py``, the table in ``schema.py``, DataFrames in ``frame.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final
+
+from llmkit.core.errors import LLMKitError
+from llmkit.core.reply import Reply
+from llmkit.core.usage import Cost
+from llmkit.ledger import entry
+from llmkit.ledger.file import Opened, connect, is_corrupt, open_file, open_memory, set_aside
+from llmkit.ledger.place import MEMORY, ledger_path
+from llmkit.ledger.process import this_process
+from llmkit.ledger.query import Filter, Moment, unix_time
+from llmkit.ledger.schema import COLUMNS, Status
+
+# Built from our own column names only; whatever comes from outside is a bound parameter.
+_UPSERT: Final = (
+    f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)}) "  # noqa: S608
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in COLUMNS if c != 'id')} "
+    "WHERE settled IS NULL"
+)
+_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM attempts WHERE "  # noqa: S608
+#: After a failed write, the file is left alone for so long (a locked file costs a wait each time).
+_PAUSE: Final = 0.5
+
+
+class Ledger:
+    """The rows of all attempts, in one SQLite file that several kernels may share.
+
+    >>> with Ledger.open(":memory:") as ledger:
+    ...     id = ledger.begin(call="c1", attempt=1, session="s", provider="openai", model="gpt-6-luna")
+    ...     ledger.settle(id, status="ok")
+    ...     [row["status"] for row in ledger.rows()]
+    ['ok']
+    """
+
+    def __init__(self, path: str, *, mask: entry.Mask = entry.mask_likely_keys) -> None:
+        self.path = path
+        self.notices: list[str] = []
+        #: Settles that came twice, or for a row that nobody knows.
+        self.ignored_settles = 0
+        self._mask = mask
+        self._lock = threading.RLock()
+        self._opened: Opened | None = None
+        self._writer = this_process()
+        self._begun: dict[str, tuple[entry.Row, float]] = {}
+        self._held: dict[str, entry.Row] = {}
+        self._quiet_until = 0.0
+        _LEDGERS.add(self)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None, *, mask: entry.Mask | None = None) -> Ledger:
+        """Open the ledger (by default the user's own). Never raises; ``notices`` says what was wrong."""
+        where = ledger_path() if path is None else os.fspath(path)
+        ledger = cls(where, mask=entry.mask_likely_keys if mask is None else mask)
+        with ledger._lock:
+            ledger._database()
+        return ledger
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        *,
+        call: str,
+        attempt: int,
+        session: str,
+        provider: str,
+        model: str,
+        endpoint: str | None = None,
+        notebook: str | None = None,
+        cell: str | None = None,
+        tag: str | None = None,
+        route: str | None = None,
+        prompt_hash: str | None = None,
+        simulated: bool = False,
+    ) -> str:
+        """Write down that an attempt is about to be sent; its id is the result."""
+        name = entry.new_id()
+        row = entry.opening(
+            id=name,
+            call=call,
+            attempt=attempt,
+            session=session,
+            provider=provider,
+            model=model,
+            endpoint=endpoint,
+            notebook=notebook,
+            cell=cell,
+            tag=tag,
+            route=route,
+            prompt_hash=prompt_hash,
+            simulated=simulated,
+            writer=self._writer,
+            mask=self._mask,
+        )
+        with self._lock:
+            self._begun[name] = (row, time.monotonic())
+            self._write(row)
+        return name
+
+    def settle(
+        self,
+        id: str,
+        *,
+        status: Status,
+        reply: Reply | None = None,
+        error: LLMKitError | None = None,
+        cost: Cost | None = None,
+        bytes_in: int | None = None,
+        bytes_out: int | None = None,
+    ) -> None:
+        """Write down how an attempt ended. Only the first settle of an attempt counts."""
+        with self._lock:
+            begun = self._begun.pop(id, None) or self._find_unsettled(id)
+            if begun is None:
+                self.ignored_settles += 1
+                return
+            row, since = begun
+            measured = None if since is None else time.monotonic() - since
+            row |= entry.settlement(
+                status=status,
+                reply=reply,
+                error=error,
+                cost=cost,
+                bytes_in=bytes_in,
+                bytes_out=bytes_out,
+                measured=measured,
+                mask=self._mask,
+            )
+            self._write(row)
+
+    def flush(self) -> bool:
+        """Write the rows that are held in memory; True if none is left."""
+        with self._lock:
+            self._quiet_until = 0.0
+            self._write_held()
+            return not self._held
+
+    def purge(self, before: Moment | None = None) -> int:
+        """Delete the settled rows that began before that moment (all of them without one).
+
+        The number of deleted rows is the result. Unlike ``begin`` and ``settle`` it may raise.
+        """
+        with self._lock:
+            self.flush()
+            db = self._database().db
+            if before is None:
+                done = db.execute("DELETE FROM attempts WHERE settled IS NOT NULL")
+            else:
+                done = db.execute(
+                    "DELETE FROM attempts WHERE settled IS NOT NULL AND started < ?", (unix_time(before),)
+                )
+            return done.rowcount
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def rows(self, wanted: Filter | None = None, **filters: Any) -> Iterator[dict[str, Any]]:
+        """The attempts asked for (see :class:`Filter`), in the order they began.
+
+        >>> list(Ledger.open(":memory:").rows(tag="'; DROP TABLE attempts; --"))
+        []
+        """
+        wanted = Filter(**filters) if wanted is None else wanted
+        where, values = wanted.where()
+        with self._lock:
+            held = {name: dict(row) for name, row in self._held.items()}
+        found = self._read(where, values)
+        if held:
+            found = [row for row in found if row["id"] not in held]
+            found += _select(_in_memory(held.values()), where, values)
+            found.sort(key=lambda row: (row["started"], row["id"]))
+        return iter(found)
+
+    @property
+    def healthy(self) -> bool:
+        """Does every row reach the place it should?"""
+        with self._lock:
+            opened = self._opened
+            return not self._held and (opened is None or (opened.writable and not opened.stand_in))
+
+    @property
+    def in_memory(self) -> bool:
+        """Will the rows be gone when this process ends?"""
+        with self._lock:
+            return self.path == MEMORY or (self._opened is not None and self._opened.stand_in)
+
+    # -- opening and closing ------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Write what is held and let go of the file. A later call opens it again."""
+        with self._lock:
+            self.flush()
+            if self._held:
+                self._say(f"{len(self._held)} rows of the ledger could not be written to {self.path}.")
+            if self._opened is not None and not self.in_memory:
+                self._opened.db.close()
+                self._opened = None
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self.path}{'' if self.healthy else ', not healthy'}>"
+
+    # -- within (all of it under the lock) ----------------------------------------------------
+
+    def _database(self) -> Opened:
+        if self._opened is None:
+            self._opened = open_memory() if self.path == MEMORY else open_file(self.path)
+            if self._opened.notice:
+                self._say(self._opened.notice)
+        return self._opened
+
+    def _write(self, row: entry.Row) -> None:
+        if self._held:
+            self._held[row["id"]] = row
+            self._write_held()
+            return
+        if not self._try_writing([row]):
+            self._held[row["id"]] = row
+
+    def _write_held(self) -> None:
+        due = self._held and time.monotonic() >= self._quiet_until
+        if due and self._try_writing(list(self._held.values())):
+            self._held.clear()
+
+    def _try_writing(self, rows: list[entry.Row]) -> bool:
+        for _ in range(2):
+            try:
+                opened = self._database()
+                if opened.moved_away():
+                    self._reopen()
+                    opened = self._database()
+                if not opened.writable:
+                    return False
+                _store(opened.db, rows)
+                return True
+            except (OSError, sqlite3.Error) as error:
+                if not (is_corrupt(error) and self._replaced_corrupt()):
+                    self._complain(error)
+                    return False
+        return False
+
+    def _read(self, where: str, values: list[Any]) -> list[entry.Row]:
+        try:
+            return self._select(where, values)
+        except sqlite3.DatabaseError as error:
+            with self._lock:
+                if not (is_corrupt(error) and self._replaced_corrupt()):
+                    raise
+            return self._select(where, values)
+
+    def _select(self, where: str, values: list[Any]) -> list[entry.Row]:
+        with self._lock:
+            opened = self._database()
+            if opened.path is None:
+                return _select(opened.db, where, values)
+        # A long reading has its own connection, so that no call waits for it.
+        with contextlib.closing(connect(str(opened.path))) as db:
+            return _select(db, where, values)
+
+    def _find_unsettled(self, id: str) -> tuple[entry.Row, None] | None:
+        """A row that another Ledger (before a fork, say) began; None if there is none to settle."""
+        if id in self._held:
+            return None
+        try:
+            found = self._read("id = ? AND settled IS NULL", [id])
+        except sqlite3.Error as error:
+            self._complain(error)
+            return None
+        return (found[0], None) if found else None
+
+    def _replaced_corrupt(self) -> bool:
+        if self._opened is None or self._opened.path is None:
+            return False
+        path, inode = self._opened.path, self._opened.inode
+        self._reopen()
+        try:
+            self._say(set_aside(path, inode))
+        except OSError as error:
+            self._say(f"The ledger {path} is broken and can't be renamed ({error}).")
+            return False
+        return True
+
+    def _reopen(self) -> None:
+        if self._opened is not None:
+            self._opened.db.close()
+            self._opened = None
+
+    def _complain(self, error: Exception) -> None:
+        self._quiet_until = time.monotonic() + _PAUSE
+        self._say(
+            f"The ledger {self.path} can't be written just now ({error}). "
+            "Calls go on; their rows are kept in memory and written as soon as that works."
+        )
+
+    def _say(self, notice: str) -> None:
+        if notice and notice not in self.notices:
+            self.notices.append(notice)
+
+    def _after_fork(self) -> None:
+        # The parent's connection must be neither used nor closed here, nor its rows written twice.
+        _INHERITED.append(self._opened)
+        self._lock = threading.RLock()
+        self._opened = None
+        self._begun.clear()
+        self._held.clear()
+        self._writer = this_process()
+
+
+def _store(db: sqlite3.Connection, rows: list[entry.Row]) -> None:
+    if len(rows) == 1:
+        db.execute(_UPSERT, rows[0])
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.executemany(_UPSERT, rows)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _select(db: sqlite3.Connection, where: str, values: list[Any]) -> list[entry.Row]:
+    found = db.execute(f"{_SELECT}{where} ORDER BY started, id", values)
+    return [dict(zip(COLUMNS, row, strict=True)) for row in found]
+
+
+def _in_memory(rows: Any) -> sqlite3.Connection:
+    db = open_memory().db
+    _store(db, list(rows))
+    return db
+
+
+_LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()
+_INHERITED: list[Opened | None] = []
+
+
+def _after_fork() -> None:
+    for ledger in list(_LEDGERS):
+        ledger._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
