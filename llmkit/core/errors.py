@@ -30,6 +30,47 @@ if TYPE_CHECKING:
 
     from llmkit.core.reply import Reply
 
+__all__ = [
+    "Aborted",
+    "AllTargetsFailed",
+    "AuthError",
+    "BadEndpoint",
+    "BadRequest",
+    "BadRequestError",
+    "BudgetExceeded",
+    "ConfigError",
+    "ConflictError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ContextLengthError",
+    "DeadlineExceeded",
+    "FirstByteTimeout",
+    "IdleTimeout",
+    "LLMKitError",
+    "MalformedStream",
+    "MidStreamError",
+    "MissingKey",
+    "MissingPackage",
+    "ModelNotFound",
+    "NotAStream",
+    "Overloaded",
+    "PermissionDenied",
+    "ProviderError",
+    "QuotaError",
+    "RateLimited",
+    "RedirectRefused",
+    "RefusedContent",
+    "RequestTooLarge",
+    "ServerError",
+    "StreamError",
+    "TlsError",
+    "ToolArgumentsError",
+    "TransportError",
+    "TruncatedStream",
+    "UnknownModel",
+    "UnknownProvider",
+]
+
 
 class LLMKitError(Exception):
     """The root: ``except LLMKitError`` catches whatever llmkit raises on purpose.

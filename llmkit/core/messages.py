@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -167,7 +167,7 @@ def as_parts(content: Iterable[str | Part]) -> tuple[Part, ...]:
 
 
 def as_messages(
-    prompt: str | Message | Part | Iterable[Message | Mapping[str, Any]],
+    prompt: str | Message | Part | Mapping[str, Any] | Iterable[Message | Mapping[str, Any]],
 ) -> tuple[Message, ...]:
     """Whatever a caller may pass as a prompt, as messages.
 
@@ -178,22 +178,23 @@ def as_messages(
     """
     if isinstance(prompt, str):
         return (Message.user(prompt),)
-    if isinstance(prompt, Message):
-        return (prompt,)
-    if isinstance(prompt, tuple(PARTS.values())):
-        return (Message.user(prompt),)  # type: ignore[arg-type]
-    messages: list[Message] = []
-    for item in prompt:  # type: ignore[union-attr]
-        if isinstance(item, Message):
-            messages.append(item)
-        elif isinstance(item, Mapping):
-            messages.append(_from_plain(item))
-        else:
-            raise TypeError(
-                f"A message must be a Message or a mapping with 'role' and 'content', "
-                f"not {type(item).__name__}."
-            )
-    return tuple(messages)
+    if isinstance(prompt, Message | Mapping):
+        return (_as_message(prompt),)
+    if isinstance(prompt, Part):
+        return (Message.user(prompt),)
+    if not isinstance(prompt, Iterable):
+        raise TypeError(f"A prompt must be text, a message or several, not {type(prompt).__name__}.")
+    return tuple(_as_message(item) for item in prompt)
+
+
+def _as_message(item: Any) -> Message:
+    if isinstance(item, Message):
+        return item
+    if isinstance(item, Mapping):
+        return _from_plain(item)
+    raise TypeError(
+        f"A message must be a Message or a mapping with 'role' and 'content', not {type(item).__name__}."
+    )
 
 
 def _from_plain(item: Mapping[str, Any]) -> Message:
@@ -202,21 +203,36 @@ def _from_plain(item: Mapping[str, Any]) -> Message:
         role = "system"
     if role not in ROLES:
         raise ValueError(f"A message's role must be one of {', '.join(ROLES)}, not {role!r}.")
+    unread = [key for key, value in item.items() if key not in _PLAIN_KEYS and value]
+    if unread:
+        # Left out in silence, a tool call would be lost and the model would be asked something else.
+        raise ValueError(
+            f"A message given as a mapping has 'role' and 'content'; {', '.join(map(repr, unread))} "
+            f"would be lost. Use llmkit's Message and its parts for those."
+        )
     if "parts" in item:
-        return message_from_json(item)
-    content = item.get("content", "")
+        return Message(role, tuple(part_from_json(part) for part in item["parts"]))
+    content = item.get("content")
+    if content is None:
+        return Message(role, ())
     if isinstance(content, str):
         return Message(role, (TextPart(content),))
     return Message(role, tuple(_part_from_plain(part) for part in content))
 
 
-def _part_from_plain(part: Any) -> Part:
+_PLAIN_KEYS = frozenset({"role", "content", "parts"})
+_PLAIN_TEXT = frozenset({"text", "input_text", "output_text"})
+
+
+def _part_from_plain(part: Part | Mapping[str, Any] | str) -> Part:
     if isinstance(part, str):
         return TextPart(part)
-    if isinstance(part, tuple(PARTS.values())):
-        return part  # type: ignore[no-any-return]
-    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-        return TextPart(part["text"])
+    if isinstance(part, Part):
+        return part
+    if isinstance(part, Mapping) and part.get("type", "text") in _PLAIN_TEXT:
+        text = part.get("text")
+        if isinstance(text, str):
+            return TextPart(text)
     raise ValueError(f"Content parts must be text or llmkit parts, not {part!r:.80}.")
 
 
@@ -224,36 +240,30 @@ def _part_from_plain(part: Any) -> Part:
 
 
 def part_to_json(part: Part) -> dict[str, Any]:
-    """A part as plain JSON values; bytes become base64."""
+    """A part as plain JSON values, without what is as it is by default; bytes become base64."""
     kind = next(name for name, cls in PARTS.items() if type(part) is cls)
     plain: dict[str, Any] = {"type": kind}
-    for name in part.__slots__:
-        value = getattr(part, name)
-        if value is None or value == () or value == "" or value is False:
-            continue
-        plain[name] = _plain(value)
+    for each in fields(part):
+        value = getattr(part, each.name)
+        if each.default is MISSING or value != each.default:
+            plain[each.name] = _plain(value)
     return plain
 
 
 def part_from_json(plain: Mapping[str, Any]) -> Part:
     """The inverse of :func:`part_to_json`."""
-    fields = dict(plain)
-    kind = fields.pop("type")
-    cls = PARTS.get(kind)
+    values = dict(plain)
+    kind = values.pop("type", None)
+    cls = PARTS.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise ValueError(f"Unknown kind of part: {kind!r}.")
-    if isinstance(fields.get("data"), str):
-        fields["data"] = base64.b64decode(fields["data"])
-    if "images" in fields:
-        fields["images"] = tuple(part_from_json(image) for image in fields["images"])
-    if "citations" in fields:
-        fields["citations"] = tuple(fields["citations"])
-    defaults: dict[str, Any] = {
-        "text": {"text": ""},
-        "tool_call": {"id": None, "name": "", "arguments": ""},
-        "tool_result": {"id": None, "content": ""},
-    }.get(kind, {})
-    part: Part = cls(**{**defaults, **fields})
+        raise ValueError(f"Unknown kind of part: {kind!r}; the kinds are {', '.join(PARTS)}.")
+    if isinstance(values.get("data"), str):
+        values["data"] = base64.b64decode(values["data"])
+    if "images" in values:
+        values["images"] = tuple(part_from_json(image) for image in values["images"])
+    if "citations" in values:
+        values["citations"] = tuple(values["citations"])
+    part: Part = cls(**values)
     return part
 
 

@@ -60,7 +60,9 @@ class StopReason(str):
         return reason
 
     def __eq__(self, other: object) -> bool:
-        return str.__eq__(self, other) is True or other == self.provider
+        if str.__eq__(self, other) is True:
+            return True
+        return self.provider is not None and other == self.provider
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -70,7 +72,7 @@ class StopReason(str):
     def __repr__(self) -> str:
         return f"StopReason({str(self)!r}, {self.provider!r})"
 
-    def __getnewargs__(self) -> tuple[str, str | None]:
+    def __getnewargs__(self) -> tuple[str, str | None]:  # type: ignore[override]
         return (str(self), self.provider)
 
 
@@ -210,4 +212,4 @@ class Reply:
         return bundle
 
 
-_FENCE = re.compile(r"^```[ \t]*([^\n`]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```[ \t]*([^\n`]*)\n(.*?)^```[ \t\r]*$", re.MULTILINE | re.DOTALL)

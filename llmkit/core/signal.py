@@ -7,10 +7,12 @@ Thread-safe, and in seconds. A signal knows nothing of sockets or loops: whoever
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 _TIMED_OUT = "timeout"
@@ -32,6 +34,7 @@ class Signal:
         "_callbacks",
         "_children",
         "_deadline",
+        "_held",
         "_lock",
         "_next",
         "_parents",
@@ -49,7 +52,10 @@ class Signal:
         self._next = 0
         self._timer: threading.Timer | None = None
         self._parents: tuple[Signal, ...] = ()
+        # Merged signals are told of an abort only as long as somebody else keeps them …
         self._children: weakref.WeakSet[Signal] = weakref.WeakSet()
+        # … or somebody asked them to be told.
+        self._held: set[Signal] = set()
 
     # -- making one ---------------------------------------------------------------------------
 
@@ -63,7 +69,7 @@ class Signal:
         """One that stops by itself after so many seconds."""
         if not seconds >= 0:
             raise ValueError(f"A timeout must be a number of seconds ≥ 0, not {seconds!r}.")
-        return cls(deadline=time.monotonic() + seconds)
+        return cls(deadline=None if seconds == math.inf else time.monotonic() + seconds)
 
     @classmethod
     def token_limit(cls, tokens: int) -> Signal:
@@ -75,6 +81,9 @@ class Signal:
     @classmethod
     def merge(cls, *signals: Signal) -> Signal:
         """One that stops as soon as any of these does."""
+        for signal in signals:
+            if not isinstance(signal, Signal):
+                raise TypeError(f"Only signals can be merged, not {type(signal).__name__}.")
         merged = cls(deadline=min((d for s in signals if (d := s.deadline) is not None), default=None))
         merged._parents = signals
         for parent in signals:
@@ -86,6 +95,8 @@ class Signal:
         return merged
 
     def __or__(self, other: Signal) -> Signal:
+        if not isinstance(other, Signal):
+            return NotImplemented
         return Signal.merge(self, other)
 
     # -- asking it ----------------------------------------------------------------------------
@@ -123,27 +134,48 @@ class Signal:
     # -- stopping it --------------------------------------------------------------------------
 
     def abort(self, reason: str = "aborted") -> None:
-        """Stop. Only the first call counts; it tells everyone who asked to be told."""
+        """Stop. Only the first call counts; it tells everyone who asked to be told.
+
+        Everyone is told even if a callback fails; the first failure is raised afterwards.
+        """
         with self._lock:
             if self._reason is not None:
                 return
             self._reason = reason
-            callbacks = list(self._callbacks.values())
+            listeners = list(self._callbacks.values())
+            listeners += [child.abort for child in self._children]
             self._callbacks.clear()
-            children = list(self._children)
-            self._release_timer()
-        for callback in callbacks:
-            callback(reason)
-        for child in children:
-            child.abort(reason)
+            self._held.clear()
+            self._let_go()
+        failures: list[Exception] = []
+        for tell in listeners:
+            try:
+                tell(reason)
+            except Exception as failure:  # noqa: BLE001 - one listener must not keep the others waiting
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     def add_tokens(self, count: int) -> None:
         """Tell it that so many tokens came; a token limit stops when they are used up."""
-        for parent in self._parents:
-            parent.add_tokens(count)
-        if self._tokens_left is None:
-            return
+        for signal in self._ancestry():
+            signal._spend(count)
+
+    def _ancestry(self) -> Iterable[Signal]:
+        """This signal and all it was merged from, each once, however often it was merged in."""
+        seen: dict[int, Signal] = {}
+        left = [self]
+        while left:
+            signal = left.pop()
+            if id(signal) not in seen:
+                seen[id(signal)] = signal
+                left.extend(signal._parents)
+        return seen.values()
+
+    def _spend(self, count: int) -> None:
         with self._lock:
+            if self._tokens_left is None:
+                return
             self._tokens_left -= count
             spent = self._tokens_left <= 0
         if spent:
@@ -163,8 +195,9 @@ class Signal:
                 key = self._next
                 self._next += 1
                 self._callbacks[key] = callback
+                self._hold_on()
                 if clock:
-                    self._hold_timer()
+                    self._start_timer()
                 return lambda: self._forget(key)
         callback(self._reason)
         return _nothing
@@ -174,32 +207,57 @@ class Signal:
         loop = asyncio.get_running_loop()
         stopped: asyncio.Future[str] = loop.create_future()
 
-        def tell(reason: str) -> None:
-            loop.call_soon_threadsafe(lambda: stopped.done() or stopped.set_result(reason))
+        def settle(reason: str) -> None:
+            if not stopped.done():
+                stopped.set_result(reason)
 
-        forget = self.on_abort(tell)
+        def tell(reason: str) -> None:
+            # A loop that was closed has nobody waiting on it any more.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, reason)
+
+        forget = self.on_abort(tell, clock=False)
+        left = self.remaining
+        clock = None if left is None else loop.call_later(left, self.abort, _TIMED_OUT)
         try:
             return await stopped
         finally:
             forget()
+            if clock is not None:
+                clock.cancel()
 
     def _forget(self, key: int) -> None:
         with self._lock:
             self._callbacks.pop(key, None)
             if not self._callbacks:
-                self._release_timer()
+                self._let_go()
 
-    def _hold_timer(self) -> None:
-        if self._timer is None and self._deadline is not None:
-            delay = max(0.0, self._deadline - time.monotonic())
-            self._timer = threading.Timer(delay, self.abort, (_TIMED_OUT,))
-            self._timer.daemon = True
-            self._timer.start()
+    def _hold_on(self) -> None:
+        """Somebody wants to be told: what this was merged from must keep it alive until then."""
+        for signal in self._ancestry():
+            if signal is not self:
+                with signal._lock:
+                    if signal._reason is None:
+                        signal._held.add(self)
 
-    def _release_timer(self) -> None:
+    def _let_go(self) -> None:
+        """Nobody waits any more: no timer, and nothing that keeps this alive."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for signal in self._ancestry():
+            if signal is not self:
+                with signal._lock:
+                    signal._held.discard(self)
+
+    def _start_timer(self) -> None:
+        if self._timer is not None or self._deadline is None:
+            return
+        delay = max(0.0, self._deadline - time.monotonic())
+        if delay <= threading.TIMEOUT_MAX:  # centuries are as good as never
+            self._timer = threading.Timer(delay, self.abort, (_TIMED_OUT,))
+            self._timer.daemon = True
+            self._timer.start()
 
     def __repr__(self) -> str:
         if self.aborted:

@@ -124,10 +124,10 @@ class Cost:
 
 
 def _short(amount: Decimal) -> str:
-    """Enough digits to mean something, no more: 0.0000123, 0.0012, 1.20."""
+    """Enough digits to mean something, no more: 0.0000123, 0.0012, 0.50, 1.20."""
     if amount == 0:
         return "0"
     if abs(amount) >= 1:
         return f"{amount:.2f}"
-    digits = 1 - amount.adjusted()
-    return f"{amount:.{max(digits, 2)}f}"
+    whole, _, digits = f"{amount:.{2 - amount.adjusted()}f}".partition(".")
+    return f"{whole}.{digits.rstrip('0'):0<2}"
