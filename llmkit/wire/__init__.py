@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from llmkit.core.errors import LLMKitError
 from llmkit.core.events import Done, Failed
 
+# Imported before `reader` below is defined: importing the module of that name later would hide it.
+from llmkit.wire.reader import Reader
+
 if TYPE_CHECKING:
     from llmkit.core.reply import Reply
     from llmkit.core.request import Request
     from llmkit.wire.dialects import Dialect
-    from llmkit.wire.reader import Reader
 
 #: Wire names, and the module that reads and writes each.
 WIRES: Mapping[str, str] = {

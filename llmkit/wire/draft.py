@@ -6,7 +6,6 @@ Readers add to it; ``build`` makes the frozen reply. It knows no wire.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -188,9 +187,13 @@ def read_arguments(text: str) -> Mapping[str, Any] | str:
         return {}
     try:
         value = json.loads(text, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, dict) else text
+
+
+#: More tokens than any call can have.
+_ABSURD = 10**12
 
 
 def count(value: Any) -> int | None:
@@ -201,6 +204,6 @@ def count(value: Any) -> int | None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not math.isfinite(value) or value < 0 or value != int(value):
+    if not 0 <= value < _ABSURD or value != int(value):
         return None
     return int(value)

@@ -7,6 +7,7 @@ a stream that merely goes quiet is not whole. Sockets and timeouts live in the e
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -22,6 +23,10 @@ from llmkit.wire.draft import Draft, ToolDraft
 from llmkit.wire.sse import FrameDecoder
 
 _DONE = b"[DONE]"
+#: What reading a frame of another shape than expected raises.
+_MISSHAPEN = (AttributeError, TypeError, KeyError, IndexError, ValueError, RecursionError)
+_SURROGATE = re.compile(r"\\u[dD][89abAB]")
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 
 class Reader(ABC):
@@ -107,14 +112,23 @@ class Reader(ABC):
                     ),
                     out,
                 )
-            case "sse" | "unknown":
+            case "sse" if self.frames == 0 and self._decoder.stray:
+                self.fail(
+                    e.NotAStream(
+                        "The server answered with something that is no model's answer.",
+                        why=faults.plain(self._decoder.stray.decode("utf-8", "replace"), 200),
+                        hint="Check the base URL, and whether a proxy is in the way.",
+                    ),
+                    out,
+                )
+            case "sse" | "array" | "unknown":
                 self.before_end(out)
         if not self.ended:
             self.finish(out)
         return out
 
     def _frame(self, name: str | None, data: bytes, out: list[Event], *, last: bool) -> None:
-        if data == _DONE:
+        if data[:1] == b"[" and data.strip() == _DONE:
             self.on_done_marker(out)
             return
         if not data or data.isspace():
@@ -125,13 +139,13 @@ class Reader(ABC):
         except ValueError:
             try:
                 frame = self._tolerant(data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 self._malformed(data, out, last=last)
                 return
         if isinstance(frame, dict):
             try:
                 self.on_frame(name, frame, out)
-            except (AttributeError, TypeError, KeyError, IndexError, ValueError):
+            except _MISSHAPEN:
                 # A frame that is JSON, but not shaped as this wire's frames are.
                 self._malformed(data, out, last=False)
         else:
@@ -141,12 +155,13 @@ class Reader(ABC):
         """What the strict parser refuses though its meaning is plain: bad UTF-8, raw control
         characters, half a surrogate pair."""
         text = data.decode("utf-8", "replace")
-        value = json.loads(text, strict=False)
-        if "\\u" in text:
-            value = json.loads(
-                json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"), strict=False
-            )
         replaced = text.count("\ufffd") - data.count("\ufffd".encode())
+        value = json.loads(text, strict=False)
+        if _SURROGATE.search(text):
+            whole, halves = _HALF.subn("\ufffd", json.dumps(value, ensure_ascii=False))
+            if halves:
+                value = json.loads(whole)
+                replaced += halves
         if replaced > 0:
             self.replaced += replaced
             self.draft.note("Some bytes of the answer were not UTF-8; they show as \ufffd.")
@@ -154,9 +169,10 @@ class Reader(ABC):
 
     def _malformed(self, data: bytes, out: list[Event], *, last: bool) -> None:
         line = faults.plain(data.decode("utf-8", "replace"), 200)
+        if self.complete:
+            self.draft.note("What came after the end of the answer could not be read.")
+            return
         if last:
-            if self.complete:
-                return
             self.fail(truncated(f"It ended in the middle of a frame: {line}"), out)
             return
         self.fail(
@@ -175,16 +191,16 @@ class Reader(ABC):
         except ValueError:
             try:
                 document = self._tolerant(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 self.fail(truncated("The JSON of the answer is not whole."), out)
                 return
         try:
             self.on_body(document, out)
-        except (AttributeError, TypeError, KeyError, IndexError, ValueError):
+        except _MISSHAPEN:
             self._malformed(body, out, last=False)
 
     def on_body(self, document: Any, out: list[Event]) -> None:
-        """A body that is JSON: mostly one document; some wires send a list of frames."""
+        """A body that is one JSON document. (The elements of a JSON array come as frames.)"""
         if not isinstance(document, dict):
             raise TypeError("not an object")
         if "error" in document and document["error"] and not self.is_answer(document):

@@ -1,0 +1,495 @@
+"""Anthropic's Messages wire: its answers read, its request bodies written. No SDK, no network.
+
+Usage here: ``input_tokens`` excludes what was read from or written to the cache, and the usage of
+``message_delta`` is cumulative: of every field the last one that is not null counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, assert_never
+
+from llmkit.core.errors import BadRequest
+from llmkit.core.events import Event, Text, Thinking, ToolCallDelta
+from llmkit.core.messages import (
+    FilePart,
+    ImagePart,
+    Message,
+    OpaquePart,
+    Part,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from llmkit.core.usage import Usage
+from llmkit.wire import faults
+from llmkit.wire.bodies import closed_schema, extended, with_ids
+from llmkit.wire.draft import Fixed, TextDraft, ThinkingDraft, ToolDraft, count, read_arguments
+from llmkit.wire.reader import Reader
+
+if TYPE_CHECKING:
+    from llmkit.core.request import Request
+    from llmkit.wire.dialects import Dialect
+
+WIRE = "anthropic.messages"
+_STOPS: Mapping[str, str] = {
+    "end_turn": "stop",
+    "max_tokens": "max_tokens",
+    "model_context_window_exceeded": "max_tokens",
+    "tool_use": "tool_use",
+    "stop_sequence": "stop_sequence",
+    "pause_turn": "pause",
+    "compaction": "pause",
+    "refusal": "refusal",
+}
+
+
+class AnthropicReader(Reader):
+    """Reads one answer of the Messages API."""
+
+    wire = WIRE
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._blocks: dict[int, TextDraft | ThinkingDraft | ToolDraft | _Block] = {}
+        self._usage: dict[str, Any] = {}
+
+    def on_frame(self, event: str | None, frame: dict[str, Any], out: list[Event]) -> None:
+        """One event; its type is in the data, so the ``event:`` line is not needed."""
+        match frame.get("type") or event:
+            case "content_block_delta":
+                self._delta(frame.get("index", 0), frame["delta"], out)
+            case "content_block_start":
+                self._start(frame.get("index", 0), frame["content_block"], out)
+            case "content_block_stop":
+                self._stop(frame.get("index", 0), out)
+            case "message_start":
+                self._message(frame["message"])
+            case "message_delta":
+                self._ending(frame["delta"])
+                self._count(frame.get("usage"))
+                self._keep(frame, "context_management")
+            case "message_stop":
+                self.complete = True
+                self.finish(out)
+            case "error":
+                self._error(frame, out)
+            case "message":
+                self.on_document(frame, out)
+            case _ if frame.get("error"):
+                self._error(frame, out)
+
+    def on_document(self, document: dict[str, Any], out: list[Event]) -> None:
+        """A whole message, as one who does not stream gets it."""
+        blocks = document["content"]
+        self._message(document)
+        for index, block in enumerate(blocks):
+            self._start(index, block, out)
+            self._stop(index, out)
+        self._ending(document)
+        self._keep(document, "context_management")
+        self._keep(document, "container")
+
+    # -- the message ------------------------------------------------------------------------------
+
+    def _message(self, message: dict[str, Any]) -> None:
+        draft = self.draft
+        draft.id = _text(message.get("id")) or draft.id
+        draft.model = _text(message.get("model")) or draft.model
+        self._count(message.get("usage"))
+
+    def _ending(self, delta: dict[str, Any]) -> None:
+        for name in ("stop_sequence", "stop_details", "container"):
+            self._keep(delta, name)
+        details = delta.get("stop_details")
+        if isinstance(details, dict) and (why := _text(details.get("explanation"))):
+            self.draft.refusal = [why]
+        if reason := _text(delta.get("stop_reason")):
+            self.stopped(_STOPS.get(reason, "other"), reason)
+
+    def _count(self, usage: Any) -> None:
+        if not isinstance(usage, dict):
+            return
+        self._usage.update({name: value for name, value in usage.items() if value is not None})
+        self.draft.usage = read_usage(self._usage)
+        self.draft.raw["usage"] = self._usage
+
+    def _keep(self, source: dict[str, Any], name: str) -> None:
+        if (value := source.get(name)) is not None:
+            self.draft.raw[name] = value
+
+    def _error(self, frame: dict[str, Any], out: list[Event]) -> None:
+        if self.complete:
+            self.finish(out)
+            return
+        self.fail(faults.from_frame(frame, started=self.draft.started), out)
+
+    # -- its blocks ---------------------------------------------------------------------------
+
+    def _start(self, index: int, block: dict[str, Any], out: list[Event]) -> None:
+        draft = self.draft
+        match block["type"]:
+            case "text":
+                text = self._blocks[index] = draft.new_text()
+                citations = block.get("citations")
+                text.citations.extend(citations if isinstance(citations, list) else ())
+                self._say(text, block.get("text"), out)
+            case "thinking":
+                thinking = self._blocks[index] = draft.new_thinking()
+                thinking.signature = _text(block.get("signature")) or None
+                self._think(thinking, block.get("thinking"), out)
+            case "redacted_thinking":
+                thinking = self._blocks[index] = draft.new_thinking()
+                thinking.encrypted = _text(block.get("data")) or None
+            case "tool_use":
+                name = block["name"]
+                if type(name) is not str:
+                    raise TypeError("a tool without a name")
+                tool = self._blocks[index] = draft.new_tool(_text(block.get("id")) or None, name)
+                given = block.get("input")
+                tool.arguments = given if given and isinstance(given, dict | str) else None
+                out.append(ToolCallDelta(tool.index, "", name))
+            case str() as kind:
+                opaque = self._blocks[index] = _Block(kind, dict(block))
+                draft.parts.append(opaque)
+            case _:
+                raise TypeError("a block without a type")
+
+    def _delta(self, index: int, delta: dict[str, Any], out: list[Event]) -> None:
+        block = self._blocks.get(index)
+        match delta["type"]:
+            case "text_delta":
+                if type(block) is not TextDraft:
+                    block = self._blocks[index] = self.draft.new_text()
+                self._say(block, delta["text"], out)
+            case "thinking_delta":
+                if type(block) is not ThinkingDraft:
+                    block = self._blocks[index] = self.draft.new_thinking()
+                self._think(block, delta["thinking"], out)
+            case "input_json_delta" if type(block) is ToolDraft:
+                if fragment := delta["partial_json"]:
+                    if type(fragment) is not str:
+                        raise TypeError("a fragment that is no text")
+                    block.arguments = None
+                    block.pieces.append(fragment)
+                    out.append(ToolCallDelta(block.index, fragment))
+            case "signature_delta" if type(block) is ThinkingDraft:
+                block.signature = _text(delta.get("signature")) or block.signature
+            case "citations_delta" if type(block) is TextDraft:
+                if isinstance(citation := delta.get("citation"), dict):
+                    block.citations.append(citation)
+            case _ if type(block) is _Block:
+                block.grow(delta)
+
+    def _stop(self, index: int, out: list[Event]) -> None:
+        block = self._blocks.get(index)
+        if type(block) is ToolDraft:
+            self.close_tool(block, out)
+
+    def _say(self, block: TextDraft, text: Any, out: list[Event]) -> None:
+        if text:
+            if type(text) is not str:
+                raise TypeError("text that is no text")
+            block.pieces.append(text)
+            out.append(Text(text))
+
+    def _think(self, block: ThinkingDraft, text: Any, out: list[Event]) -> None:
+        if text:
+            if type(text) is not str:
+                raise TypeError("thinking that is no text")
+            block.pieces.append(text)
+            out.append(Thinking(text))
+
+
+class _Block(Fixed):
+    """A block that is kept as it is: server tools and their results, compactions, whatever comes next."""
+
+    __slots__ = ("_input", "_raw")
+
+    def __init__(self, kind: str, raw: dict[str, Any]) -> None:
+        super().__init__(OpaquePart(WIRE, kind, raw))
+        self._raw = raw
+        self._input: list[str] = []
+
+    def grow(self, delta: dict[str, Any]) -> None:
+        """A delta of any kind: JSON fragments are the input's, text is appended to the field of its name."""
+        if delta["type"] == "input_json_delta":
+            if type(fragment := delta["partial_json"]) is str:
+                self._input.append(fragment)
+            return
+        for name, value in delta.items():
+            if name == "type" or value is None:
+                continue
+            old = self._raw.get(name)
+            self._raw[name] = old + value if isinstance(old, str) and isinstance(value, str) else value
+
+    def part(self) -> Part:
+        """The block as far as it came."""
+        if self._input:
+            self._raw["input"] = read_arguments("".join(self._input))
+        return self.value
+
+
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """Anthropic's counts in our classes.
+
+    >>> read_usage({"input_tokens": 3, "cache_creation_input_tokens": 8, "output_tokens": 4}).total_input
+    11
+    """
+    written = count(usage.get("cache_creation_input_tokens"))
+    parts = _mapping(usage.get("cache_creation"))
+    short = count(parts.get("ephemeral_5m_input_tokens"))
+    long = count(parts.get("ephemeral_1h_input_tokens"))
+    if written is None and (short is not None or long is not None):
+        written = (short or 0) + (long or 0)
+    if written is not None and (short is None or short + (long or 0) != written):
+        # The split was not told, or belongs to an earlier event than the total.
+        long = min(long or 0, written) or None
+        short = written - (long or 0)
+    fields: dict[str, Any] = {
+        "input": count(usage.get("input_tokens")),
+        "cache_read": count(usage.get("cache_read_input_tokens")),
+        "cache_write_5m": short,
+        "cache_write_1h": long,
+        "output": count(usage.get("output_tokens")),
+        "reasoning": count(_mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
+        "web_searches": count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
+    }
+    known = any(value is not None for value in fields.values())
+    tier = _text(usage.get("service_tier")) or None
+    return Usage(**fields, service_tier=tier, source="provider" if known else "unknown")
+
+
+def reader(
+    *,
+    dialect: Dialect | str | None = None,  # noqa: ARG001 - the same on every server of this wire
+    stream: bool = True,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> AnthropicReader:
+    """A reader of one answer. Whose server it is makes no difference on this wire."""
+    return AnthropicReader(status=status, headers=headers, stream=stream)
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+#: What the API must be told and nobody wants to: room enough, and no model of today has less.
+DEFAULT_MAX_TOKENS = 16_000
+_SMALL = ((re.compile(r"claude-3-(opus|sonnet|haiku)"), 4096), (re.compile(r"claude-3-5"), 8192))
+#: Models that think by a budget of tokens; later ones decide for themselves, and are told an effort.
+_BUDGETED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015])?(\D|$|-?\d{8}))")
+_BUDGETS: Mapping[str, int] = {"low": 2048, "medium": 8192, "high": 16_384, "max": 32_768}
+_LEAST_BUDGET = 1024
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_CITATIONS = (
+    "char_location",
+    "page_location",
+    "content_block_location",
+    "web_search_result_location",
+    "search_result_location",
+)
+
+
+def body(
+    request: Request,
+    *,
+    dialect: Dialect | str | None = None,  # noqa: ARG001 - as above
+) -> dict[str, Any]:
+    """The request body. (Sampling parameters are written as given: newer API versions refuse them,
+    and to leave them out is for those who know the model and the version.)"""
+    options = request.options
+    written: dict[str, Any] = {"model": request.model, "max_tokens": options.max_tokens}
+    if system := _system(request):
+        written["system"] = system
+    written["messages"] = list(_turns(with_ids(request.messages)))
+    if options.temperature is not None:
+        written["temperature"] = options.temperature
+    if options.top_p is not None:
+        written["top_p"] = options.top_p
+    if options.stop:
+        written["stop_sequences"] = list(options.stop)
+    _write_thinking(request, written)
+    if written["max_tokens"] is None:
+        written["max_tokens"] = _room(
+            request.model, _mapping(written.get("thinking")).get("budget_tokens", 0)
+        )
+    if request.schema is not None:
+        form = {"type": "json_schema", "schema": closed_schema(request.schema)}
+        written.setdefault("output_config", {})["format"] = form
+    if request.tools:
+        written["tools"] = [
+            {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
+            | ({"strict": True} if tool.strict else {})
+            for tool in request.tools
+        ]
+    match request.tool_choice:
+        case None:
+            pass
+        case "auto" | "any" | "none" as choice:
+            written["tool_choice"] = {"type": choice}
+        case name:
+            written["tool_choice"] = {"type": "tool", "name": name}
+    if request.stream:
+        written["stream"] = True
+    return extended(written, options.extra)
+
+
+def _room(model: str, budget: int) -> int:
+    small = next((size for pattern, size in _SMALL if pattern.search(model)), None)
+    return small or DEFAULT_MAX_TOKENS + budget
+
+
+def _write_thinking(request: Request, written: dict[str, Any]) -> None:
+    match request.options.think:
+        case None:
+            return
+        case "off":
+            written["thinking"] = {"type": "disabled"}
+            return
+        case int() as budget:
+            pass
+        case level if _BUDGETED.search(request.model):
+            budget = _BUDGETS[level]
+        case level:
+            written["thinking"] = {"type": "adaptive", "display": "summarized"}
+            written["output_config"] = {"effort": level}
+            return
+    limit = request.options.max_tokens
+    if isinstance(request.options.think, str) and limit is not None:
+        budget = min(budget, limit // 2)
+    if budget < _LEAST_BUDGET or (limit is not None and budget >= limit):
+        raise BadRequest(
+            "The thinking budget does not fit this request.",
+            why=f"Anthropic wants at least {_LEAST_BUDGET} tokens, and fewer than max_tokens; "
+            f"this would be {budget}, with max_tokens {limit}.",
+            hint="Raise max_tokens, or set think to a number between the two.",
+        )
+    written["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+
+def _system(request: Request) -> str:
+    said = [request.system or "", *(m.text for m in request.messages if m.role == "system")]
+    return "\n\n".join(text for text in said if text.strip())
+
+
+def _turns(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """User and assistant in turn: results of tools are the user's, and neighbours become one."""
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role == "system":
+            continue
+        role = "assistant" if message.role == "assistant" else "user"
+        blocks = [block for part in message.parts for block in _blocks_of(part, role)]
+        if not blocks:
+            continue
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"].extend(blocks)
+        else:
+            turns.append({"role": role, "content": blocks})
+    return turns
+
+
+def _blocks_of(part: Part, role: str) -> list[dict[str, Any]]:
+    """The blocks that a part becomes: mostly one; none where this wire has no place for it."""
+    match part:
+        case TextPart(text, citations):
+            if not text.strip():
+                return []  # the API refuses blank text
+            block: dict[str, Any] = {"type": "text", "text": text}
+            ours = [dict(citation) for citation in citations if citation.get("type") in _CITATIONS]
+            return [block | {"citations": ours} if ours and role == "assistant" else block]
+        case ImagePart() | FilePart() if role == "assistant":
+            return [{"type": "text", "text": f"[{part.media_type}, not shown here]"}]
+        case ImagePart():
+            return [_image(part)]
+        case FilePart():
+            return [_file(part)]
+        case ThinkingPart(text, signature, encrypted, id):
+            if id is not None:
+                return []  # another provider's
+            if encrypted is not None:
+                return [{"type": "redacted_thinking", "data": encrypted}]
+            if signature is None:
+                return []  # unsigned thinking is not accepted
+            return [{"type": "thinking", "thinking": text, "signature": signature}]
+        case ToolCallPart():
+            arguments = (
+                {"unparsed": part.arguments} if isinstance(part.arguments, str) else dict(part.arguments)
+            )
+            return [{"type": "tool_use", "id": _id(part.id), "name": part.name, "input": arguments}]
+        case ToolResultPart():
+            content: Any = part.content
+            if part.images:
+                said = [{"type": "text", "text": part.content}] if part.content.strip() else []
+                content = [*said, *(_image(image) for image in part.images)]
+            result = {"type": "tool_result", "tool_use_id": _id(part.id), "content": content}
+            return [result | {"is_error": True} if part.is_error else result]
+        case OpaquePart(wire, _, raw):
+            return [dict(raw)] if wire == WIRE else []
+    assert_never(part)
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    if part.data is None:
+        if part.url is None:
+            raise _nothing("picture")
+        return {"type": "image", "source": {"type": "url", "url": part.url}}
+    if part.media_type not in _IMAGES:
+        raise BadRequest(
+            f"Anthropic takes no pictures of the type {part.media_type}.",
+            why=f"It takes {', '.join(_IMAGES)}.",
+            hint="Convert the picture to PNG first.",
+        )
+    return {"type": "image", "source": _base64(part.media_type, part.data)}
+
+
+def _file(part: FilePart) -> dict[str, Any]:
+    kind = "image" if part.media_type.startswith("image/") else "document"
+    title = {"title": part.name} if part.name and kind == "document" else {}
+    source: dict[str, Any]
+    if part.file_id is not None:
+        source = {"type": "file", "file_id": part.file_id}
+    elif part.url is not None:
+        source = {"type": "url", "url": part.url}
+    elif part.data is None:
+        raise _nothing("file")
+    elif part.media_type == "application/pdf" or kind == "image":
+        source = _base64(part.media_type, part.data)
+    elif part.media_type.startswith("text/") or part.media_type == "application/json":
+        text = part.data.decode("utf-8", "replace")
+        source = {"type": "text", "media_type": "text/plain", "data": text}
+    else:
+        raise BadRequest(
+            f"Anthropic takes no files of the type {part.media_type}.",
+            why="It takes PDF, text and pictures.",
+            hint="Turn the file into text first.",
+        )
+    return {"type": kind, "source": source, **title}
+
+
+def _base64(media_type: str, data: bytes) -> dict[str, Any]:
+    return {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode("ascii")}
+
+
+def _nothing(what: str) -> BadRequest:
+    return BadRequest(
+        f"A {what} of this request is empty.",
+        why="It has neither data nor a URL.",
+        hint="Give it one of them.",
+    )
+
+
+def _id(id: str | None) -> str:
+    """A tool call's id as this API accepts it; calls of other providers may have other characters."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", id or "call")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
