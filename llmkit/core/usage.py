@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 UsageSource = Literal["provider", "estimated", "unknown"]
-CostSource = Literal["provider", "genai-prices", "override", "simulated", "unknown"]
+CostSource = Literal["provider", "genai-prices", "override", "simulated", "not-billed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from llmkit.core.reply import Reply
 from llmkit.core.request import Options, Request, ToolSpec
 from llmkit.core.signal import Signal
 from llmkit.engine.call import Call, Labels
+from llmkit.engine.gates import Gates
 from llmkit.engine.stream import Stream
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
@@ -41,6 +42,7 @@ class Session:
         self.registry = Registry(config if config is not None else os.environ.get("LLMKIT_CONFIG") or None)
         self.id = uuid4().hex[:12]
         self.default_model: str | None = self.registry.default_model
+        self.gates = Gates()
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()
 
@@ -96,7 +98,8 @@ class Session:
             tag=tag,
         )
         body = provider.prepare(request)
-        call = Call(request, provider, body, self.ledger, Labels(self.id, notebook, cell, tag))
+        labels = Labels(self.id, notebook, cell, tag)
+        call = Call(request, provider, body, self.ledger, self.gates, labels)
         return call.launch()
 
     def ask(self, prompt: Prompt, **more: Any) -> Reply:

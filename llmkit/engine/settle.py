@@ -2,63 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from llmkit.core import errors as e
 from llmkit.core.events import Done, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
-from llmkit.core.usage import Usage
+from llmkit.core.usage import Cost
+from llmkit.ledger.entry import Status
 from llmkit.models.prices import cost_of
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Provider
 
+#: Failures after which no model can have worked.
+_NEVER_REACHED = (e.ConnectError, e.TlsError, e.ConnectTimeout, e.ConfigError)
+#: Failures after which nobody knows whether a model worked, and was billed.
+_MAYBE_BILLED = (e.TransportError, e.ServerError)
 
-def status_of(terminal: Done | Failed) -> str:
+
+def status_of(terminal: Done | Failed, *, sent: bool = True) -> Status:
     """The word for the ledger's ``status`` column."""
     match terminal:
         case Done():
             return "ok"
-        case Failed(error, _):
+        case Failed(error, partial):
             match error:
                 case e.Aborted() | e.DeadlineExceeded():
                     return "cancelled"
-                case e.TruncatedStream() | e.MalformedStream() | e.MidStreamError() | e.IdleTimeout():
+                case e.StreamError() | e.IdleTimeout():
                     return "truncated"
+                case _ if sent and partial.cost.amount is None and isinstance(error, _MAYBE_BILLED):
+                    return "unknown_billed"
                 case _:
                     return "error"
 
 
-def price(reply: Reply, request: Request, provider: Provider, started: datetime) -> Reply:
+def price(
+    reply: Reply,
+    request: Request,
+    provider: Provider,
+    started: datetime,
+    *,
+    error: e.LLMKitError | None = None,
+    sent: bool = True,
+) -> Reply:
     """The reply with its usage completed by an estimate where something came but was not reported, and
     with its cost."""
-    usage = reply.usage
-    if reply.message.parts and (usage.output is None or not reply.complete):
-        usage = estimate(reply, request)
+    if error is not None and not reply.message.parts and reply.usage.source == "unknown":
+        if not sent or never_billed(error):
+            return reply.with_(cost=Cost(Decimal(0), source="not-billed", note="no model worked on it"))
+        return reply.with_(cost=Cost(note="it may have been billed; the provider reported nothing"))
+    reply = estimated(reply, request)
     cost = cost_of(
-        usage,
+        reply.usage,
         provider=provider.name,
         model=reply.model or request.model,
         at=started,
         provider_cost=reply.raw.get("provider_cost"),
         base_url=provider.base_url,
     )
-    return reply.with_(usage=usage, cost=cost)
+    return reply.with_(cost=cost)
 
 
-def estimate(reply: Reply, request: Request) -> Usage:
-    """Usage guessed from the text, marked as such; what the provider did report is kept."""
-    said = "".join((request.system or "", *(m.text for m in request.messages)))
-    made = reply.text + reply.thinking + "".join(call.arguments_json for call in reply.tool_calls)
+def never_billed(error: e.LLMKitError) -> bool:
+    """Is it sure that no model worked on it?"""
+    if isinstance(error, _NEVER_REACHED):
+        return True
+    if isinstance(error, e.ProviderError) and not isinstance(error, e.ServerError):
+        return error.status != 408
+    return False
+
+
+def estimated(reply: Reply, request: Request) -> Reply:
+    """The reply with usage guessed from its text where the provider reported none, and marked as such;
+    what the provider did report is kept."""
     known = reply.usage
-    output = estimate_tokens(made).value
-    return Usage(
+    if reply.complete and known.input is not None and known.output is not None:
+        return reply
+    if not reply.message.parts and known.source == "unknown":
+        return reply
+    made = reply.text + reply.thinking + "".join(call.arguments_json for call in reply.tool_calls)
+    said = "".join((request.system or "", *(message.text for message in request.messages)))
+    usage = replace(
+        known,
         input=known.input if known.input is not None else estimate_tokens(said).value,
-        cache_read=known.cache_read,
-        cache_write_5m=known.cache_write_5m,
-        cache_write_1h=known.cache_write_1h,
-        output=max(output, known.output or 0),
-        reasoning=known.reasoning,
-        service_tier=known.service_tier,
+        output=max(estimate_tokens(made).value, known.output or 0),
         source="estimated",
     )
+    return reply.with_(usage=usage)

@@ -30,7 +30,7 @@ class Channel:
     def __init__(self) -> None:
         self._batches: deque[list[Event]] = deque()
         self._waiting = threading.Semaphore(0)
-        self._wake: Callable[[], None] | None = None
+        self._wake: Callable[[], object] | None = None
 
     def put(self, batch: list[Event]) -> None:
         """Hand over a batch."""
@@ -79,12 +79,18 @@ class Stream:
     Leaving a loop early closes the socket.
     """
 
-    def __init__(self, signal: Signal, channel: Channel, settled: threading.Event) -> None:
+    def __init__(
+        self,
+        signal: Signal,
+        channel: Channel,
+        settled: threading.Event,
+        partial: Callable[[], Reply] = Reply,
+    ) -> None:
         self.signal = signal
         self._channel = channel
         self._settled = settled  # set once the socket is closed and the row is written
         self._terminal: Done | Failed | None = None
-        self._partial: Callable[[], Reply] = Reply
+        self._partial = partial
 
     # -- reading ------------------------------------------------------------------------------
 

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 class Exchange(Protocol):
     """One HTTP answer that has begun: its status and headers, and its body as it comes."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's headers."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body, in the pieces in which the network delivers it."""
@@ -39,11 +46,30 @@ class Provider(Protocol):
     * The response's bytes are read by ``wire`` and ``dialect``; a provider never looks into them.
     """
 
-    name: str
-    wire: str
-    dialect: str
-    base_url: str
-    simulated: bool
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
+
+    @property
+    def wire(self) -> str:
+        """One of ``llmkit.wire.WIRES``."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """Whose ways on that wire."""
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Is it the simulator? Then nothing it says costs money."""
+        ...
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body to send for this request."""

@@ -1,0 +1,218 @@
+"""One HTTP request and its row in the ledger: written before a byte leaves, settled whatever happens.
+
+The token path is the one loop in ``pump``: read, feed the reader, hand a batch over. What follows a failed
+attempt is decided in ``call.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from llmkit import wire as wires
+from llmkit.core import errors as e
+from llmkit.core.events import Done, Event, Failed
+from llmkit.core.reply import Reply, Timing
+from llmkit.engine.gates import ThreadGates
+from llmkit.engine.loop import IOThread
+from llmkit.engine.settle import price, status_of
+from llmkit.engine.watch import Watch
+from llmkit.models.tokens import estimate_tokens
+from llmkit.providers.base import Exchange
+from llmkit.providers.keys import mask
+from llmkit.wire.reader import Reader
+
+if TYPE_CHECKING:
+    from llmkit.engine.call import Call
+
+
+class Attempt:
+    """The attempt of that number. ``run`` gives its last batch, which ends in a terminal event."""
+
+    def __init__(self, call: Call, number: int) -> None:
+        self.call = call
+        self.number = number
+        self.reader: Reader | None = None
+        self.row: str | None = None
+        self.settled = False
+        self.sent = False
+        self.received = 0
+        self.first: float | None = None
+        self.started = datetime.now(UTC)
+        self._clock = time.monotonic()
+
+    def partial(self) -> Reply:
+        """The reply as far as it has come."""
+        return self.reader.reply(complete=False) if self.reader is not None else Reply(complete=False)
+
+    async def run(self, thread: IOThread, gates: ThreadGates) -> list[Event]:
+        """Through the gates, out and back."""
+        call = self.call
+        breaker = gates.breaker(call.provider.name, call.request.model)
+        limiter = gates.limiter(call.provider.name)
+        if not breaker.admit():
+            return [self.settle(self.fail(_open_circuit(call, breaker.retry_in)))]
+        try:
+            async with limiter.slot(self.weight() if limiter.counts_tokens else 0.0):
+                self.begin()
+                last = await self.exchange(thread)
+        except asyncio.CancelledError:
+            breaker.withdrawn()
+            raise
+        match last[-1]:
+            case Done():
+                breaker.succeeded()
+            case Failed(error, _):
+                breaker.failed(error)
+                if isinstance(error, e.RateLimited) and error.retry_after is not None:
+                    limiter.pause(error.retry_after)
+        if self.reader is not None and (rates := self.partial().raw.get("rate_limits")):
+            limiter.learn(rates)
+        last[-1] = self.settle(last[-1])
+        return last
+
+    async def exchange(self, thread: IOThread) -> list[Event]:
+        """Send, read, close. Failures come back as a terminal event; only cancellation passes through."""
+        call = self.call
+        watch = Watch(call.gates.patience)
+        try:
+            async with watch:
+                self.sent = True
+                exchange = await call.provider.open(call.request, call.body, thread.clients)
+                try:
+                    watch.answered()
+                    self.reader = self.read(exchange)
+                    last = await self.pump(exchange, self.reader, watch)
+                finally:
+                    await exchange.close()
+        except e.LLMKitError as error:
+            return [self.fail(error)]
+        if watch.drained and self.reader is not None:
+            return self.reader.end()
+        return last
+
+    async def pump(self, exchange: Exchange, reader: Reader, watch: Watch) -> list[Event]:
+        """The token path."""
+        show, signal = self.call.show, self.call.request.signal
+        async for chunk in exchange.chunks():
+            self.received += len(chunk)
+            events = reader.feed(chunk)
+            if reader.complete and not reader.ended:
+                watch.drain()
+            if not events:
+                continue
+            if self.first is None:
+                self.first = time.monotonic() - self._clock
+            if reader.ended:
+                return events
+            watch.heard()
+            show(events)
+            signal.add_tokens(len(events))
+        return reader.end()
+
+    def read(self, exchange: Exchange) -> Reader:
+        """The reader for this answer."""
+        provider = self.call.provider
+        return wires.reader(
+            provider.wire,
+            dialect=provider.dialect,
+            stream=self.call.request.stream,
+            status=exchange.status,
+            headers=exchange.headers,
+        )
+
+    def fail(self, error: e.LLMKitError) -> Event:
+        """The terminal event for an error that the reader did not see."""
+        if self.reader is not None and not self.reader.ended:
+            out: list[Event] = []
+            self.reader.fail(error, out)
+            return out[-1]
+        return Failed(error, self.partial())
+
+    # -- the row ------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The row exists before a byte is sent."""
+        call, labels = self.call, self.call.labels
+        self.started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self.row = call.ledger.begin(
+            call=call.id,
+            attempt=self.number,
+            session=labels.session,
+            notebook=labels.notebook,
+            cell=labels.cell,
+            tag=labels.tag,
+            provider=call.provider.name,
+            model=call.request.model,
+            endpoint=call.provider.base_url,
+            prompt_hash=fingerprint(call.body),
+            simulated=call.provider.simulated,
+        )
+
+    def settle(self, terminal: Event) -> Done | Failed:
+        """Complete the terminal event with what only the engine knows (time, provider, money), and close
+        the row with it."""
+        done = self.completed(terminal)
+        if self.settled:
+            return done
+        if self.row is None:
+            self.begin()
+        self.settled = True
+        self.call.ledger.settle(
+            str(self.row),
+            status=status_of(done, sent=self.sent),
+            reply=done.reply if isinstance(done, Done) else done.partial,
+            error=done.error if isinstance(done, Failed) else None,
+            cost=done.reply.cost if isinstance(done, Done) else done.partial.cost,
+            bytes_in=self.received,
+        )
+        return done
+
+    def completed(self, terminal: Event) -> Done | Failed:
+        """The terminal event with time, provider, usage and cost."""
+        request, provider = self.call.request, self.call.provider
+        more: dict[str, Any] = {
+            "timing": Timing(self.first, time.monotonic() - self._clock),
+            "provider": provider.name,
+            "simulated": provider.simulated,
+            "attempts": self.number,
+        }
+        match terminal:
+            case Done(reply):
+                return Done(price(reply.with_(**more), request, provider, self.started))
+            case Failed(error, partial):
+                partial = partial.with_(**more, model=partial.model or request.model)
+                partial = price(partial, request, provider, self.started, error=error, sent=self.sent)
+                error.partial = partial
+                error.provider = error.provider or provider.name
+                error.model = error.model or request.model
+                error.what, error.why, error.hint = mask(error.what), mask(error.why), mask(error.hint)
+                return Failed(error, partial)
+        raise RuntimeError(f"Not a terminal event: {terminal!r}.")
+
+    def weight(self) -> float:
+        """Tokens this attempt will use, roughly, for the limiter."""
+        request = self.call.request
+        words = "".join((request.system or "", *(m.text for m in request.messages)))
+        return estimate_tokens(words).value + (request.options.max_tokens or 0)
+
+
+def fingerprint(body: Mapping[str, Any]) -> str:
+    """A short hash of what is asked, to find equal calls by; the prompt can't be had back from it."""
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _open_circuit(call: Call, seconds: float) -> e.LLMKitError:
+    return e.Overloaded(
+        f"{call.provider.name}/{call.request.model} failed too often just now; it is left alone for a while.",
+        why="Its last calls failed one after the other.",
+        hint=f"Use another model, or try again in {seconds:.0f} s.",
+        should_retry=False,
+    )

@@ -1,0 +1,103 @@
+"""How long an attempt may be silent: until its first byte, and then between tokens.
+
+Keep-alives are not tokens. One timer an attempt, whatever the number of tokens; the overall deadline is
+the signal's, not kept here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from llmkit.core import errors as e
+
+#: After the answer is known to be whole, how long to wait for what may follow (its usage).
+DRAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: until the first byte of the answer, and between one token and the next."""
+
+    first_byte: float = 120.0
+    idle: float = 60.0
+
+
+class Watch:
+    """An async context around one attempt; inside it, call :meth:`heard` when a token comes.
+
+    Leaving it by silence raises :class:`FirstByteTimeout` or :class:`IdleTimeout`, or sets ``drained``
+    where the answer was whole already.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._limit = patience.first_byte
+        self._heard = self._loop.time()
+        self._any = False
+        self._draining = False
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+        self.drained = False
+
+    def heard(self) -> None:
+        """A token came."""
+        self._heard = self._loop.time()
+
+    def answered(self) -> None:
+        """The response began: from now on the idle time counts."""
+        self._heard = self._loop.time()
+        self._limit = self._patience.idle
+        self._any = True
+
+    def drain(self) -> None:
+        """The answer is whole; wait a moment for what may follow it."""
+        if not self._draining:
+            self._draining = True
+            self._limit = DRAIN_SECONDS
+            self.heard()
+            self._look()
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        self._look()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            if self._draining:
+                self.drained = True
+                return True
+            raise self._silence() from None
+        return False
+
+    def _look(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        left = self._heard + self._limit - self._loop.time()
+        if left <= 0:
+            self._timeout.reschedule(self._loop.time())
+        else:
+            self._timer = self._loop.call_later(left, self._look)
+
+    def _silence(self) -> e.LLMKitError:
+        if self._any:
+            return e.IdleTimeout(
+                f"The model said nothing for {self._patience.idle:.0f} s in the middle of its answer.",
+                why="The connection was open, but no token came.",
+                hint="What arrived is kept in `error.partial`. Run it again for the whole answer.",
+            )
+        return e.FirstByteTimeout(
+            f"No answer began within {self._patience.first_byte:.0f} s.",
+            why="The request was sent; it may have been received, and billed.",
+            hint="Try again, or give a slow model more time (`patience`).",
+        )
