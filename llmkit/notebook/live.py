@@ -1,0 +1,261 @@
+"""An answer growing in its cell: one output, sent again now and then, and swapped for the static form at the end.
+
+The caller's thread does all display calls; nothing is sent per token (``throttle.py``). What the last form
+looks like is ``static.py``'s business, what a terminal shows ``terminal.py``'s.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, assert_never
+
+from llmkit.core.errors import Aborted, LLMKitError
+from llmkit.core.events import (
+    Done,
+    Event,
+    Failed,
+    Rerouted,
+    Retrying,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+from llmkit.core.reply import Reply
+from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.safe import escape
+from llmkit.notebook.static import QUIET, reply_bundle, seconds, what_is_missing
+from llmkit.notebook.terminal import TerminalView
+from llmkit.notebook.throttle import Throttle
+
+Mode = Literal["live", "final", "none"]
+MODES: tuple[Mode, ...] = ("live", "final", "none")
+_THINKING_SHOWN = 1_200
+_HEARTBEAT = 1.0
+_LIVE_LINE = f"{QUIET};margin-top:.5em"
+
+Bundle = Mapping[str, str]
+
+
+class Output(Protocol):
+    """One output of a cell: shown once, then replaced in place."""
+
+    def show(self, bundle: Bundle) -> None:
+        """Publish it."""
+
+    def update(self, bundle: Bundle) -> None:
+        """Replace it."""
+
+
+class DisplayOutput:
+    """An IPython display with an id."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, bundle: Bundle) -> None:
+        """Publish it under a new display id."""
+        from IPython.display import display
+
+        self._handle = display(dict(bundle), raw=True, display_id=True)
+
+    def update(self, bundle: Bundle) -> None:
+        """Replace it wherever that display id is shown."""
+        self._handle.update(dict(bundle), raw=True)
+
+
+class LiveAnswer:
+    """Shows one answer while it comes.
+
+    ``live`` sends one output again and again, ``final`` sends it once at the end, ``none`` shows nothing.
+    Without a front end that takes rich output (a terminal), ``live`` writes text as it comes.
+    """
+
+    def __init__(
+        self,
+        label: str = "",
+        *,
+        mode: Mode = "live",
+        output: Output | None = None,
+        terminal: Callable[[str], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.label = label
+        self.mode = mode
+        self._output = output or DisplayOutput()
+        self._terminal = TerminalView(terminal) if terminal is not None and mode != "none" else None
+        self._clock = clock
+        self._throttle = Throttle(clock=clock)
+        self._page = Incremental()
+        self._text: list[str] = []
+        self._thinking = ""
+        self._thought_words = 0
+        self._status = ""
+        self._fresh = False
+        self._begun = clock()
+        self._last_push = self._begun
+
+    @property
+    def pushes(self) -> int:
+        """How many times the growing answer was sent."""
+        return self._throttle.pushes
+
+    @property
+    def _sends_frames(self) -> bool:
+        return self.mode == "live" and self._terminal is None
+
+    def start(self) -> None:
+        """The first sign of life, before anything has come."""
+        self._begun = self._last_push = self._clock()
+        if self._sends_frames:
+            self._output.show(self._frame())
+
+    def take(self, batch: Sequence[Event]) -> None:
+        """Some events, or none: a chance to send what has come since."""
+        for event in batch:
+            self._note(event)
+        if not self._sends_frames or (batch and isinstance(batch[-1], Done | Failed)):
+            return
+        silent = self._clock() - self._last_push >= _HEARTBEAT
+        if (self._fresh or silent) and self._throttle.ready():
+            self._push()
+
+    def end(self, reply: Reply, said: str = "") -> None:
+        """The last form: the static bundle, in the same place."""
+        said = said or what_is_missing(reply)
+        if self.mode == "none":
+            return
+        if self._terminal is not None:
+            if self.mode == "final":
+                self._terminal.text(reply.text)
+            self._terminal.end(reply, said)
+        elif self.mode == "live":
+            self._output.update(reply_bundle(reply, said))
+        elif has_something(reply):
+            self._output.show(reply_bundle(reply, said))
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Text(text):
+                self._text.append(text)
+                self._status = ""
+                if self._terminal is not None and self.mode == "live":
+                    self._terminal.text(text)
+            case Thinking(text):
+                self._thinking = (self._thinking + text)[-4 * _THINKING_SHOWN :]
+                self._thought_words += text.count(" ")
+                self._status = "thinking"
+            case ToolCallDelta(_, _, name):
+                self._status = f"asking for {name}" if name else self._status
+            case ToolCall(_, name, _):
+                self._status = f"asking for {name}"
+            case ToolResult(_, name, _, is_error):
+                self._status = f"{name} {'failed' if is_error else 'answered'}"
+            case Retrying(attempt, delay, error):
+                self._say(f"{error.what} Attempt {attempt + 1} in {seconds(delay)}.")
+            case Rerouted(origin, target, why):
+                self._say(f"{origin} → {target}: {why}")
+            case Done() | Failed():
+                return
+            case _:
+                assert_never(event)
+        self._fresh = True
+
+    def _say(self, words: str) -> None:
+        self._status = words
+        if self._terminal is not None:
+            self._terminal.note(words)
+
+    def _push(self) -> None:
+        began = self._clock()
+        frame = self._frame()
+        self._output.update(frame)
+        self._last_push = self._clock()
+        self._throttle.pushed(characters=len(frame["text/html"]), seconds=self._last_push - began)
+        self._fresh = False
+
+    def _frame(self) -> dict[str, str]:
+        """The answer so far. Plain text waits for the end: a page that shows frames shows HTML."""
+        if len(self._text) > 1:
+            self._text = ["".join(self._text)]
+        text = self._text[0] if self._text else ""
+        body = self._page.update(text) if text else ""
+        return {
+            "text/html": f'<div class="llmkit-reply" style="max-width:56em">{self._thoughts(answering=bool(text))}{body}'
+            f'<div class="llmkit-live tex2jax_ignore mathjax_ignore" style="{_LIVE_LINE}">{escape(self._line())}</div></div>',
+            "text/plain": f"… {escape(self.label)}".strip(),
+        }
+
+    def _line(self) -> str:
+        elapsed = self._clock() - self._begun
+        doing = self._status or ("writing" if self._text else "waiting")
+        told = ["●", *([self.label, "·"] if self.label else []), doing]
+        if elapsed >= _HEARTBEAT:
+            told += ["·", f"{elapsed:.0f} s", "·", "interrupt (■) stops it"]
+        return " ".join(told)
+
+    def _thoughts(self, *, answering: bool) -> str:
+        if not self._thinking:
+            return ""
+        if answering:
+            return f'<div style="{QUIET};margin-bottom:.5em">Thought for {self._thought_words:,} words</div>'
+        shown = self._thinking[-_THINKING_SHOWN:]
+        if len(shown) < len(self._thinking):
+            shown = "… " + shown.partition(" ")[2]
+        return (
+            '<div class="tex2jax_ignore mathjax_ignore" style="white-space:pre-wrap;font-style:italic;opacity:.7;'
+            f'padding-left:.8em;border-left:2px solid rgba(127,127,127,.4)">{escape(shown)}</div>'
+        )
+
+
+def has_something(reply: Reply) -> bool:
+    """Is there anything in it to show?"""
+    return bool(reply.text or reply.tool_calls or reply.thinking or reply.refusal)
+
+
+def reason(error: LLMKitError) -> str:
+    """Why an answer ended early, in one line above its footer."""
+    if isinstance(error, Aborted):
+        return "Stopped. This is the answer as far as it came."
+    return f"{error.what.splitlines()[0] if error.what else type(error).__name__} This is the answer as far as it came."
+
+
+def mode_of(configured: str = "") -> Mode:
+    """How to show answers: as configured, else as ``LLMKIT_DISPLAY`` says, else live."""
+    wanted = (configured or os.environ.get("LLMKIT_DISPLAY", "") or "live").strip().lower()
+    for mode in MODES:
+        if wanted == mode:
+            return mode
+    from llmkit.core.errors import BadRequest
+
+    raise BadRequest(
+        f"There is no display mode {wanted!r}.",
+        why="It comes from LLMKIT_DISPLAY or from %config LLMMagics.display.",
+        hint=f"Modes are {', '.join(MODES)}.",
+    )
+
+
+def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
+    """The right display for this shell: rich in a kernel, text in a terminal, once where output is captured."""
+    mode = mode_of(configured)
+    if not hasattr(shell, "kernel"):
+        return LiveAnswer(label, mode=mode, terminal=_to_stdout)
+    if mode == "live" and is_captured(shell):
+        mode = "final"
+    return LiveAnswer(label, mode=mode)
+
+
+def is_captured(shell: Any) -> bool:
+    """Does ``%%capture`` collect outputs just now? It would keep every update."""
+    return type(shell.display_pub).__name__ == "CapturingDisplayPublisher"
+
+
+def _to_stdout(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,170 @@
+"""A reply as a notebook keeps it: plain text, safe Markdown and self-contained HTML, without a kernel.
+
+The HTML carries its styles in place, takes colours from the page (so that it is at home in the dark), runs no
+script and loads nothing. The growing answer while a cell runs is the business of ``live.py``.
+"""
+
+from __future__ import annotations
+
+from html import escape as escape_html
+from typing import TYPE_CHECKING
+
+from llmkit.notebook.safe import escape, to_html, to_markdown, to_text
+
+if TYPE_CHECKING:
+    from llmkit.core.messages import ToolCallPart
+    from llmkit.core.reply import Reply
+
+LINE = "var(--jp-border-color2,rgba(127,127,127,.35))"
+QUIET = "font-size:.82em;opacity:.72"
+_PANEL = f"margin:.4em 0;padding:.35em .7em;border:1px solid {LINE};border-radius:6px"
+_CODE = "margin:.3em 0 0;white-space:pre-wrap;overflow-wrap:anywhere;background:none"
+_MARK = "margin:.6em 0 0;padding:.2em .7em;border-left:3px solid {};font-size:.9em"
+AMBER = "var(--jp-warn-color1,#d98200)"
+
+_WHY_SHORT = {
+    "max_tokens": "The answer was cut at its token limit (max_tokens).",
+    "refusal": "The model declined to answer.",
+    "content_filter": "The provider's content filter stopped the answer.",
+}
+
+
+def reply_bundle(reply: Reply, mark: str = "") -> dict[str, str]:
+    """A reply in the three forms that front ends know; ``mark`` says in words why it is not whole.
+
+    >>> from llmkit.core.messages import Message
+    >>> from llmkit.core.reply import Reply
+    >>> print(reply_bundle(Reply(Message.assistant("Hello."), model="m"))["text/plain"])
+    Hello.
+    <BLANKLINE>
+    — m · unpriced
+    """
+    said = mark or what_is_missing(reply)
+    return {
+        "text/plain": plain(reply, said),
+        "text/markdown": _markdown(reply, said),
+        "text/html": _html(reply, said),
+    }
+
+
+def what_is_missing(reply: Reply) -> str:
+    """Why a reply is not a whole answer, in a sentence; empty where it is."""
+    if not reply.complete:
+        return "This is a partial answer."
+    return _WHY_SHORT.get(str(reply.stop_reason), "")
+
+
+def footer(reply: Reply) -> str:
+    """Model, tokens, seconds, pace and cost in one line. What is unknown is left out, or said.
+
+    >>> from llmkit.core.reply import Reply, Timing
+    >>> from llmkit.core.usage import Usage
+    >>> footer(Reply(model="m", usage=Usage(input=9, output=20, source="provider"), timing=Timing(0.5, 2.5)))
+    'm · 9 → 20 tokens · 2.5 s · 10 tok/s · unpriced'
+    """
+    usage, timing = reply.usage, reply.timing
+    told = [to_text(reply.model or "unknown model")]
+    if usage.total_input is not None or usage.output is not None:
+        about = "~" if usage.source == "estimated" else ""
+        told.append(f"{_count(usage.total_input, about)} → {_count(usage.output, about)} tokens")
+    if timing.duration is not None:
+        told.append(seconds(timing.duration))
+    pace = timing.tokens_per_second(usage.output)
+    if pace is not None:
+        told.append(f"{pace:,.0f} tok/s")
+    told.append("simulated" if reply.simulated else str(reply.cost))
+    return " · ".join(told)
+
+
+def plain(reply: Reply, said: str = "") -> str:
+    """The answer itself, then what there is to say about it."""
+    calls = [f"[asks for {to_text(call.name)}({to_text(call.arguments_json)})]" for call in reply.tool_calls]
+    marks = [f"■ {said}"] if said else []
+    return "\n\n".join(part for part in (to_text(reply.text), *calls, *marks, f"— {footer(reply)}") if part)
+
+
+def _markdown(reply: Reply, said: str) -> str:
+    calls = [to_markdown(f"Asks for `{call.name}`") for call in reply.tool_calls]
+    marks = [f"*{to_markdown(said).strip()}*\n"] if said else []
+    foot = f"*{to_markdown(footer(reply)).strip()}*\n"
+    return "\n".join(
+        part for part in (to_markdown(reply.text) if reply.text else "", *calls, *marks, foot) if part
+    )
+
+
+def _html(reply: Reply, said: str) -> str:
+    parts = [thinking_html(reply.thinking), to_html(reply.text) if reply.text else ""]
+    parts += [tool_html(call) for call in reply.tool_calls]
+    if reply.refusal and reply.refusal != reply.text:
+        parts.append(to_html(reply.refusal))
+    if said:
+        parts.append(mark_html(said))
+    parts += [f'<div style="{QUIET};margin-top:.3em">{escape(note)}</div>' for note in reply.notes]
+    parts.append(footer_html(footer(reply), _details(reply)))
+    return f'<div class="llmkit-reply" style="max-width:56em">{"".join(parts)}</div>'
+
+
+def thinking_html(thinking: str) -> str:
+    """What the model thought, folded away."""
+    if not thinking.strip():
+        return ""
+    words = len(thinking.split())
+    return (
+        f'<details style="{_PANEL};opacity:.85"><summary style="cursor:pointer">Thinking '
+        f'<span style="{QUIET}">· {words:,} words</span></summary>{to_html(thinking)}</details>'
+    )
+
+
+def tool_html(call: ToolCallPart) -> str:
+    """A tool that the model asks for."""
+    broken = "" if call.valid else f' <span style="{QUIET}">(not valid JSON)</span>'
+    return (
+        f'<div class="tex2jax_ignore mathjax_ignore" style="{_PANEL}"><strong>{escape(call.name)}</strong>{broken}'
+        f'<pre style="{_CODE}">{escape(call.arguments_json)}</pre></div>'
+    )
+
+
+def mark_html(said: str) -> str:
+    """A line that says that something is amiss with the answer."""
+    return f'<div class="tex2jax_ignore mathjax_ignore" style="{_MARK.format(AMBER)}">{escape(said)}</div>'
+
+
+def footer_html(line: str, details: str = "") -> str:
+    """The quiet line under an answer."""
+    tip = f' title="{escape_html(details)}"' if details else ""
+    return (
+        f'<div class="llmkit-footer tex2jax_ignore mathjax_ignore"{tip} style="{QUIET};margin-top:.7em;padding-top:.35em;'
+        f'border-top:1px solid {LINE}">{escape(line)}</div>'
+    )
+
+
+def seconds(duration: float) -> str:
+    """A time as people say it.
+
+    >>> seconds(0.04), seconds(3.21), seconds(75)
+    ('0.04 s', '3.2 s', '75 s')
+    """
+    return (
+        f"{duration:.2f} s" if duration < 1 else f"{duration:.1f} s" if duration < 60 else f"{duration:.0f} s"
+    )
+
+
+def _count(tokens: int | None, about: str) -> str:
+    return "?" if tokens is None else f"{about}{tokens:,}"
+
+
+def _details(reply: Reply) -> str:
+    """What hovering over the footer tells."""
+    usage = reply.usage
+    told = []
+    if reply.timing.ttft is not None:
+        told.append(f"first token after {seconds(reply.timing.ttft)}")
+    if usage.reasoning:
+        told.append(f"{usage.reasoning:,} tokens of thinking")
+    if usage.cache_read:
+        told.append(f"{usage.cache_read:,} tokens read from the cache")
+    if reply.attempts > 1:
+        told.append(f"{reply.attempts} attempts")
+    if reply.cost.note:
+        told.append(to_text(reply.cost.note))
+    return "; ".join(told)
