@@ -280,7 +280,7 @@ def reader(
 DEFAULT_MAX_TOKENS = 16_000
 _SMALL = ((re.compile(r"claude-3-(opus|sonnet|haiku)"), 4096), (re.compile(r"claude-3-5"), 8192))
 #: Models that think by a budget of tokens; later ones decide for themselves, and are told an effort.
-_BUDGETED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015])?(\D|$|-?\d{8}))")
+_BUDGETED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(?![-.][6-9](\D|$)))")
 _BUDGETS: Mapping[str, int] = {"low": 2048, "medium": 8192, "high": 16_384, "max": 32_768}
 _LEAST_BUDGET = 1024
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")

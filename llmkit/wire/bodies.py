@@ -57,8 +57,10 @@ def extended(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name, value in extra.items():
         old = body.get(name)
-        both = isinstance(old, dict) and isinstance(value, Mapping)
-        body[name] = extended(dict(old), value) if both else value
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            body[name] = extended(dict(old), value)
+        else:
+            body[name] = value
     return body
 
 

@@ -25,7 +25,9 @@ CORPUS = Path(os.environ.get("LLMKIT_CORPUS") or _PROJECT / "../shared/corpus")
 SEEDS = range(20)
 
 #: Recordings whose ``expected`` is not what the answer says, and why.
-KNOWN_WRONG: dict[str, str] = {}
+KNOWN_WRONG: dict[str, str] = {
+    "gms-4b877aa": "one call streamed in pieces of its arguments is counted as a call for each piece",
+}
 
 _WIRES = {
     "openai-compatible": "openai.chat",
@@ -131,7 +133,9 @@ def _told(reply: Reply, expected: dict[str, Any], wire_name: str) -> dict[str, A
             for call in reply.tool_calls
         ],
         "stop_class": str(reply.stop_reason),
-        "stop_reason": reply.stop_reason == expected["stop_reason"],
+        "stop_reason": reply.stop_reason.provider
+        if expected["stop_reason"] is None
+        else reply.stop_reason == expected["stop_reason"],
         "usage": usage,
         "usage_source": reply.usage.source,
         "model": reply.model or None,
@@ -153,7 +157,7 @@ def _wanted(expected: dict[str, Any], wire_name: str) -> dict[str, Any]:
             for call in expected["tool_calls"]
         ],
         "stop_class": expected["stop_class"],
-        "stop_reason": True,
+        "stop_reason": None if expected["stop_reason"] is None else True,
         "usage": {name: None if usage is None else usage[name] for name in _USAGE},
         "usage_source": "unknown" if usage is None else "provider",
         "model": expected["model"] or None,
