@@ -3,7 +3,7 @@
     LLMKitError
       * ConfigError              nothing was sent: the call could not be made
           - UnknownModel · UnknownProvider · MissingKey · MissingPackage · BadRequest
-          - BudgetExceeded · BadEndpoint
+          - BudgetExceeded · BadEndpoint · TapeMiss
       * ProviderError            the provider answered, and said no
           - BadRequestError · ContextLengthError · AuthError · PermissionDenied
           - ModelNotFound · RequestTooLarge · QuotaError · RateLimited
@@ -183,6 +183,12 @@ class BudgetExceeded(ConfigError):
     """The worst case of this request does not fit the budget; it was not sent."""
 
     kind = "budget"
+
+
+class TapeMiss(ConfigError):
+    """Only recorded calls are replayed, and this one is not on the tape."""
+
+    kind = "tape_miss"
 
 
 # -- the provider said no -----------------------------------------------------------------------

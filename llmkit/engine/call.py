@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,8 @@ from llmkit.core.request import Request
 from llmkit.engine.attempt import Attempt
 from llmkit.engine.gates import Gates
 from llmkit.engine.loop import IOThread
+from llmkit.engine.recording import Recorder, Recording
+from llmkit.engine.stopping import stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.ledger.store import Ledger
 from llmkit.providers.base import Provider
@@ -55,6 +57,9 @@ class Call:
     settled: threading.Event = field(default_factory=threading.Event)
     attempt: Attempt | None = None
     committed: bool = False
+    recorder: Recorder | None = None
+    keep: Callable[[Recording], None] | None = None
+    began: float = field(default_factory=time.monotonic)
 
     def launch(self) -> Stream:
         """Hand the call to the I/O thread; the stream is the caller's end of it."""
@@ -69,6 +74,8 @@ class Call:
     def show(self, events: list[Event]) -> None:
         """Hand a batch to the caller: from here on nothing is tried again."""
         self.committed = True
+        if self.recorder is not None:
+            self.recorder.hear(time.monotonic() - self.began, events)
         self.channel.put(events)
 
     async def run(self, thread: IOThread) -> None:
@@ -108,8 +115,9 @@ class Call:
                 await asyncio.sleep(wait)
             last = await self.attempt.run(thread, gates)
             match last[-1]:
-                case Done():
+                case Done(reply):
                     retries.succeeded()
+                    self.remember(last, reply)
                     return last
                 case Failed(error, _):
                     again = self.again(number, error)
@@ -122,6 +130,12 @@ class Call:
                     self.channel.put([Retrying(number, wait, error)])
                 case other:
                     raise RuntimeError(f"Not a terminal event: {other!r}.")
+
+    def remember(self, last: list[Event], reply: Reply) -> None:
+        """Give a whole reply to the tape or the cache."""
+        if self.recorder is not None and self.keep is not None:
+            self.recorder.hear(time.monotonic() - self.began, last)
+            self.keep(self.recorder.finish(reply))
 
     def again(self, number: int, error: e.LLMKitError) -> float | None:
         """Seconds until the next attempt, or ``None`` if this was the last."""
@@ -147,14 +161,6 @@ class Call:
         if not isinstance(terminal, Failed):
             raise RuntimeError("A failure settles as a failure.")
         return terminal
-
-
-def stopped(signal: Any) -> e.LLMKitError:
-    """Why a call was cancelled: the clock, a limit, or somebody."""
-    kept = "What arrived is kept in `error.partial`."
-    if signal.timed_out:
-        return e.DeadlineExceeded("The call ran out of time.", why="Its timeout passed.", hint=kept)
-    return e.Aborted(f"The call was stopped: {signal.reason or 'llmkit is shutting down'}.", hint=kept)
 
 
 def unforeseen(error: Exception) -> e.LLMKitError:

@@ -1,0 +1,176 @@
+"""A finished call as plain values: what was asked, the events with their times, the reply.
+
+The tape and the cache both keep these; where and for how long is theirs. A key, an address or a header is
+never part of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from llmkit.core.events import (
+    Done,
+    Event,
+    Failed,
+    Rerouted,
+    Retrying,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+from llmkit.core.messages import message_to_json
+from llmkit.core.reply import Reply
+from llmkit.core.request import Request
+
+_VERSION = 1
+#: Deltas that come within this many seconds of each other are kept as one.
+_GRAIN = 0.02
+
+Beat = tuple[float, Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One call. ``beats`` are its events, each with the seconds since the call began."""
+
+    asked: Mapping[str, Any]
+    beats: tuple[Beat, ...]
+    reply: Reply
+
+    @property
+    def key(self) -> str:
+        """What the call is found by."""
+        return key_of(self.asked)
+
+    @property
+    def prompt(self) -> str:
+        """The last words of the user, to recognise the call by."""
+        return last_words(self.asked)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "key": self.key,
+            "version": _VERSION,
+            "asked": self.asked,
+            "beats": [[round(when, 2), *_plain(event)] for when, event in self.beats],
+            "reply": self.reply.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Recording:
+        """The inverse of :meth:`to_json`; ``ValueError`` for anything else."""
+        try:
+            if plain["version"] != _VERSION:
+                raise ValueError(f"recorded by another version ({plain['version']})")
+            beats = tuple((float(when), _event(*rest)) for when, *rest in plain["beats"])
+            return cls(plain["asked"], beats, Reply.from_json(plain["reply"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a recorded call ({error})") from None
+
+
+class Recorder:
+    """Collects the events of a call as they are shown."""
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        self._asked = asked
+        self._beats: list[Beat] = []
+
+    def hear(self, when: float, events: Sequence[Event]) -> None:
+        """Some events came, ``when`` seconds after the call began."""
+        for event in events:
+            if isinstance(event, Done | Failed | Retrying | Rerouted):
+                continue
+            if self._beats and when - self._beats[-1][0] < _GRAIN and (joined := _join(self._beats[-1][1], event)):
+                self._beats[-1] = (self._beats[-1][0], joined)
+            else:
+                self._beats.append((when, event))
+
+    def finish(self, reply: Reply) -> Recording:
+        """The whole recording."""
+        return Recording(self._asked, tuple(self._beats), reply)
+
+
+def asked(request: Request, provider: str, *, endpoint: str = "") -> dict[str, Any]:
+    """Everything that decides what is answered, as plain values."""
+    options = request.options
+    plain: dict[str, Any] = {
+        "provider": provider,
+        "endpoint": endpoint,
+        "model": request.model,
+        "system": request.system,
+        "messages": [message_to_json(message) for message in request.messages],
+        "options": {
+            name: value
+            for name in ("max_tokens", "temperature", "top_p", "seed", "think")
+            if (value := getattr(options, name)) is not None
+        },
+        "stop": list(options.stop),
+        "extra": dict(options.extra),
+        "tools": [[tool.name, tool.description, tool.parameters] for tool in request.tools],
+        "tool_choice": request.tool_choice,
+        "schema": request.schema,
+    }
+    return {name: value for name, value in plain.items() if value not in (None, "", [], {})}
+
+
+def key_of(asked: Mapping[str, Any]) -> str:
+    """A hash of what was asked."""
+    text = json.dumps(asked, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def last_words(asked: Mapping[str, Any]) -> str:
+    """The last text among what was asked."""
+    for message in reversed(asked.get("messages", [])):
+        words = "".join(part.get("text", "") for part in message.get("parts", []))
+        if words:
+            return words
+    return ""
+
+
+def _join(before: Event, after: Event) -> Event | None:
+    match before, after:
+        case Text(one), Text(two):
+            return Text(one + two)
+        case Thinking(one), Thinking(two):
+            return Thinking(one + two)
+        case ToolCallDelta(index, one, name), ToolCallDelta(other, two, "") if index == other:
+            return ToolCallDelta(index, one + two, name)
+    return None
+
+
+def _plain(event: Event) -> list[Any]:
+    match event:
+        case Text(text):
+            return ["text", text]
+        case Thinking(text):
+            return ["thinking", text]
+        case ToolCallDelta(index, fragment, name):
+            return ["delta", index, fragment, name]
+        case ToolCall(id, name, arguments):
+            return ["call", id, name, arguments]
+        case ToolResult(id, name, content, is_error):
+            return ["result", id, name, content, is_error]
+        case Retrying() | Rerouted() | Done() | Failed():
+            raise ValueError(f"{type(event).__name__} is not recorded.")
+        case _:
+            assert_never(event)
+
+
+def _event(kind: str, *fields: Any) -> Event:
+    kinds: Mapping[str, Any] = {
+        "text": Text,
+        "thinking": Thinking,
+        "delta": ToolCallDelta,
+        "call": ToolCall,
+        "result": ToolResult,
+    }
+    event: Event = kinds[kind](*fields)
+    return event

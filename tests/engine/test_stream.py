@@ -1,0 +1,231 @@
+"""The stream from every side: loops, awaits, threads, running loops, early leaving, stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import llmkit
+import pytest
+from llmkit import errors
+from llmkit.core.events import Done, Failed, Text
+from llmkit.sim import Simulator
+
+SLOW = "here/bench:tokens=4000,rate=200,ttft=0"
+
+
+@pytest.fixture
+def session(simulator: Simulator) -> llmkit.Session:
+    return llmkit.Session(
+        {"providers": {"here": {"type": "openai", "api": "chat", "base_url": simulator.url + "/v1", "api_key": "k" * 9}}}
+    )
+
+
+def gone(simulator: Simulator, path: str = "/v1/chat/completions") -> bool:
+    """Did the server see the last client close its socket?"""
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        if simulator.requests and simulator.requests[-1].outcome == "client_closed":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_iterating_gives_events_and_exactly_one_terminal_at_the_end(session: llmkit.Session) -> None:
+    events = list(session.stream("Why is the sky blue?", model="here/swift"))
+    assert isinstance(events[-1], Done)
+    assert not any(isinstance(event, Done | Failed) for event in events[:-1])
+    assert "".join(event.text for event in events if isinstance(event, Text)) == events[-1].reply.text
+
+
+def test_the_reply_knows_tokens_time_and_cost_or_says_that_it_does_not(session: llmkit.Session) -> None:
+    reply = session.ask("Why is the sky blue?", model="here/swift")
+    assert reply.usage.source == "provider"
+    assert reply.usage.total_input is not None
+    assert reply.usage.output is not None
+    assert reply.timing.ttft is not None
+    assert reply.timing.duration is not None
+    assert reply.timing.duration >= reply.timing.ttft
+    assert reply.cost.amount is None  # a model that no price list knows is unpriced, not free
+    assert reply.cost.note
+
+
+def test_awaiting_works_inside_a_running_loop(session: llmkit.Session) -> None:
+    async def main() -> str:
+        reply = await session.stream("hello", model="here/swift")
+        return reply.text
+
+    assert asyncio.run(main())
+
+
+def test_async_iteration_gives_the_same_events(session: llmkit.Session) -> None:
+    async def main() -> list[llmkit.Event]:
+        return [event async for event in session.stream("hello", model="here/swift", seed=3)]
+
+    there = asyncio.run(main())
+    here = list(session.stream("hello", model="here/swift", seed=3))
+    assert [e.text for e in there if isinstance(e, Text)]
+    assert "".join(e.text for e in there if isinstance(e, Text)) == "".join(
+        e.text for e in here if isinstance(e, Text)
+    )
+
+
+def test_the_loop_goes_on_while_an_answer_is_awaited(session: llmkit.Session) -> None:
+    async def main() -> int:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0.005)
+
+        ticking = asyncio.create_task(tick())
+        await session.stream("hello", model="here/bench:tokens=20,rate=200,ttft=0")
+        ticking.cancel()
+        return ticks
+
+    assert asyncio.run(main()) > 5
+
+
+def test_asking_inside_a_running_loop_works_too(session: llmkit.Session) -> None:
+    async def main() -> str:
+        return session.ask("hello", model="here/swift").text
+
+    assert asyncio.run(main())
+
+
+def test_three_event_loops_one_after_the_other_share_the_clients(session: llmkit.Session) -> None:
+    async def main() -> str:
+        return (await session.stream("hello", model="here/swift")).text
+
+    assert all(asyncio.run(main()) for _ in range(3))
+
+
+def test_fifty_threads_stream_at_once_over_one_io_thread(session: llmkit.Session) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        texts = list(pool.map(lambda n: session.ask(f"hello {n}", model="here/swift").text, range(50)))
+    assert all(texts)
+    assert [thread.name for thread in threading.enumerate()].count("llmkit-io") == 1
+
+
+def test_leaving_a_loop_early_closes_the_socket_at_once(session: llmkit.Session, simulator: Simulator) -> None:
+    for event in session.stream("hello", model=SLOW):
+        if isinstance(event, Text):
+            break
+    assert gone(simulator)
+
+
+def test_leaving_an_async_loop_early_closes_the_socket(session: llmkit.Session, simulator: Simulator) -> None:
+    async def main() -> None:
+        async for event in session.stream("hello", model=SLOW):
+            if isinstance(event, Text):
+                break
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    assert gone(simulator)
+
+
+def test_cancelling_a_task_that_awaits_closes_the_socket(session: llmkit.Session, simulator: Simulator) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(session.stream("hello", model=SLOW)._wait())
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert gone(simulator)
+
+
+def test_stop_ends_the_stream_with_what_came_so_far(session: llmkit.Session, simulator: Simulator) -> None:
+    stream = session.stream("hello", model=SLOW)
+    events = []
+    for event in stream:
+        events.append(event)
+        if len(events) == 3:
+            stream.stop("enough")
+    last = events[-1]
+    assert isinstance(last, Failed)
+    assert isinstance(last.error, errors.Aborted)
+    assert "enough" in str(last.error)
+    assert last.partial.text
+    assert last.partial.text == stream.text
+    assert not last.partial.complete
+    assert gone(simulator)
+
+
+def test_a_stopped_reply_raises_and_carries_the_partial(session: llmkit.Session) -> None:
+    stream = session.stream("hello", model=SLOW)
+    threading.Timer(0.3, stream.stop).start()
+    with pytest.raises(errors.Aborted) as caught:
+        stream.reply()
+    assert caught.value.partial is not None
+    assert caught.value.partial.text
+    assert caught.value.partial.usage.source == "estimated"
+
+
+def test_a_timeout_ends_it_with_its_own_error(session: llmkit.Session) -> None:
+    with pytest.raises(errors.DeadlineExceeded) as caught:
+        session.ask("hello", model=SLOW, timeout=0.3)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text
+
+
+def test_a_token_limit_stops_the_stream(session: llmkit.Session) -> None:
+    with pytest.raises(errors.Aborted, match="token limit"):
+        session.ask("hello", model=SLOW, signal=llmkit.Signal.token_limit(5))
+
+
+def test_one_signal_stops_many_streams(session: llmkit.Session) -> None:
+    stop = llmkit.Signal.never()
+    streams = [session.stream("hello", model=SLOW, signal=stop) for _ in range(5)]
+    threading.Timer(0.2, stop.abort).start()
+    for stream in streams:
+        with pytest.raises(errors.Aborted):
+            stream.reply()
+
+
+def test_stopping_one_stream_leaves_its_siblings_alone(session: llmkit.Session) -> None:
+    stop = llmkit.Signal.never()
+    one = session.stream("hello", model=SLOW, signal=stop)
+    other = session.stream("hello", model="here/swift", signal=stop)
+    one.stop()
+    assert other.reply().text
+    assert not stop.aborted
+
+
+def test_a_signal_that_is_aborted_before_the_call_sends_nothing(
+    session: llmkit.Session, simulator: Simulator
+) -> None:
+    stop = llmkit.Signal.never()
+    stop.abort("no")
+    before = len(simulator.requests)
+    with pytest.raises(errors.Aborted):
+        session.ask("hello", model="here/swift", signal=stop)
+    assert len(simulator.requests) == before
+
+
+def test_batches_look_up_while_nothing_comes(session: llmkit.Session) -> None:
+    stream = session.stream("hello", model="here/bench:tokens=3,rate=0,ttft=300")
+    batches = list(stream.batches(wait=0.02))
+    assert [] in batches
+    assert isinstance(batches[-1][-1], Done)
+
+
+def test_an_ended_stream_can_be_read_again_for_its_reply(session: llmkit.Session) -> None:
+    stream = session.stream("hello", model="here/swift")
+    first = stream.reply()
+    assert stream.reply() is first
+    assert stream.text == first.text
+    assert list(stream) == []
+
+
+def test_the_same_stream_gives_the_same_answer_streamed_or_not(session: llmkit.Session) -> None:
+    streamed = session.ask("Why is the sky blue?", model="here/swift", seed=1)
+    whole = session.ask("Why is the sky blue?", model="here/swift", seed=1, stream=False)
+    assert streamed.text == whole.text
+    assert streamed.usage == whole.usage
