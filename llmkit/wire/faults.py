@@ -14,32 +14,52 @@ from typing import Any
 from llmkit.core import errors as e
 from llmkit.wire import headers as h
 
-#: Words of providers that decide the class whatever the status is. The first match counts.
-_BY_WORD: tuple[tuple[re.Pattern[str], type[e.LLMKitError]], ...] = tuple(
-    (re.compile(pattern), kind)
-    for pattern, kind in (
-        (
-            r"context_length|context window|exceed_context_size|prompt is too long|maximum context"
-            r"|context length|input token count .* exceeds|too many input tokens",
-            e.ContextLengthError,
-        ),
-        (
-            r"insufficient_quota|insufficient_credits|billing|spend_limit|credit balance|payment_required"
-            r"|insufficient balance|quota_exceeded|exceeded your current quota",
-            e.QuotaError,
-        ),
-        (r"invalid_api_key|authentication|unauthenticated|api key not valid|api_key_invalid", e.AuthError),
-        (r"rate_?limit|resource_exhausted|too_many_requests|throttl", e.RateLimited),
-        (r"overloaded|unavailable|capacity", e.Overloaded),
-        (r"permission|forbidden", e.PermissionDenied),
-        (r"model_not_found|not_found|does not exist", e.ModelNotFound),
-        (r"request_too_large", e.RequestTooLarge),
-        (r"content_filter|content_policy|responsibleai", e.RefusedContent),
-        (r"invalid_request|invalid_argument|bad_request|failed_precondition|validation", e.BadRequestError),
-        (r"api_error|server_error|internal|timeout|deadline_exceeded", e.ServerError),
-    )
+_Kind = type[e.LLMKitError]
+_Patterns = tuple[tuple[re.Pattern[str], _Kind], ...]
+
+
+def _patterns(*pairs: tuple[str, _Kind]) -> _Patterns:
+    return tuple((re.compile(pattern), kind) for pattern, kind in pairs)
+
+
+#: What says exactly what is wrong, whatever the status is: in types and codes, then in messages.
+#: The first match counts. Messages are matched more narrowly, since they also give advice ("to raise
+#: your rate limit, visit the billing page").
+_EXACT_CODES = _patterns(
+    (r"context_length|context_window|exceed_context_size|prompt_too_long", e.ContextLengthError),
+    (
+        r"insufficient_(quota|credits|balance|funds)|spend_limit|billing|payment_required|quota_exceeded"
+        r"|credits?_exhausted|arrearage",
+        e.QuotaError,
+    ),
+    (r"(invalid|incorrect|missing)_?api_?key|api_key_invalid|authentication|unauthenticated", e.AuthError),
+    (r"model_?not_?(found|exist)|not_found|notfound", e.ModelNotFound),
+    (r"(request|payload|entity)_too_large", e.RequestTooLarge),
+    (r"content_?(filter|policy|management)|responsibleai|data_inspection_failed", e.RefusedContent),
 )
-_BY_STATUS: Mapping[int, type[e.LLMKitError]] = {
+_EXACT_MESSAGES = _patterns(
+    (
+        r"context (window|length|size|limit)|prompt is too long|maximum prompt length"
+        r"|input token count .{0,40}exceeds|too many input tokens|reduce the length of the messages",
+        e.ContextLengthError,
+    ),
+    (
+        r"credit balance|insufficient (balance|credits?|funds|quota)|exceeded your current quota"
+        r"|requires more credits|out of credits",
+        e.QuotaError,
+    ),
+    (r"(invalid|incorrect) api key|api key (not valid|is invalid)|no auth credentials", e.AuthError),
+    (r"\bmodel\b.{0,120}(does not exist|not found|doesn't exist)|no such model", e.ModelNotFound),
+    (r"content (filter|management policy)|flagged (by|as|for)", e.RefusedContent),
+)
+_BROAD = _patterns(
+    (r"rate.?limit|resource_exhausted|too.?many.?requests|throttl", e.RateLimited),
+    (r"overloaded|unavailable|capacity", e.Overloaded),
+    (r"permission|forbidden|access_?denied", e.PermissionDenied),
+    (r"invalid_request|invalid_argument|bad_?request|failed_precondition|validation", e.BadRequestError),
+    (r"api_error|server_?error|internal|timeout|deadline_exceeded", e.ServerError),
+)
+_BY_STATUS: Mapping[int, _Kind] = {
     400: e.BadRequestError,
     401: e.AuthError,
     402: e.QuotaError,
@@ -51,15 +71,27 @@ _BY_STATUS: Mapping[int, type[e.LLMKitError]] = {
     422: e.BadRequestError,
     424: e.ServerError,
     429: e.RateLimited,
+    498: e.Overloaded,
     503: e.Overloaded,
     529: e.Overloaded,
 }
 #: Statuses under which a provider's word may say something more exact.
-_REFINED = {400: (e.ContextLengthError, e.AuthError, e.QuotaError, e.RefusedContent), 403: (e.QuotaError,)}
-_REFINED[413] = (e.ContextLengthError,)
-_REFINED[422] = (e.ContextLengthError,)
-_REFINED[429] = (e.QuotaError, e.Overloaded)
-_HINTS: Mapping[type[e.LLMKitError], str] = {
+_REFINED: Mapping[int, tuple[_Kind, ...]] = {
+    400: (
+        e.ContextLengthError,
+        e.AuthError,
+        e.QuotaError,
+        e.ModelNotFound,
+        e.RequestTooLarge,
+        e.RefusedContent,
+    ),
+    403: (e.QuotaError, e.RefusedContent, e.AuthError),
+    413: (e.ContextLengthError,),
+    422: (e.ContextLengthError, e.ModelNotFound),
+    429: (e.QuotaError, e.Overloaded),
+    500: (e.ContextLengthError,),
+}
+_HINTS: Mapping[_Kind, str] = {
     e.AuthError: "Check the key: `llmkit doctor` says where it was found.",
     e.QuotaError: "Add credit with the provider, or use another one: trying again won't help.",
     e.RateLimited: "Wait a little, or lower the concurrency.",
@@ -72,7 +104,7 @@ _HINTS: Mapping[type[e.LLMKitError], str] = {
     e.RefusedContent: "The provider's filter refused the prompt; rephrase it.",
     e.RedirectRefused: "Set the base URL to the address that the server points to.",
 }
-_TITLES = {
+_TITLES: Mapping[_Kind, str] = {
     e.BadRequestError: "The provider rejected the request",
     e.ContextLengthError: "The prompt is longer than the model's context window",
     e.AuthError: "The provider rejected the key",
@@ -86,8 +118,33 @@ _TITLES = {
     e.ConflictError: "The provider asks to try again",
     e.Overloaded: "The provider is overloaded",
     e.ServerError: "The provider failed",
+    e.MidStreamError: "The provider broke off the answer",
 }
-_TOKENS = re.compile(r"(\d[\d,]{2,})")
+_NUMBER = r"(\d{1,3}(?:,\d{3})+|\d+)"
+#: How providers say how much room there is, and how much was asked for.
+_LIMITS = tuple(
+    re.compile(pattern.replace("#", _NUMBER), re.IGNORECASE)
+    for pattern in (
+        r"maximum (?:context|prompt) length (?:is|of) #",
+        r"maximum number of tokens allowed \(?#",
+        r"context (?:size|window|length|limit)(?: is| of)? \(?#",
+        r"# maximum",
+        r"(?:>|<=|exceeds(?: the)?(?: limit(?: of)?)?) #",
+        r"limit(?: is| of|:)? #",
+    )
+)
+_ASKED = tuple(
+    re.compile(pattern.replace("#", _NUMBER), re.IGNORECASE)
+    for pattern in (
+        r"too long: #",
+        r"requested (?:about )?#",
+        r"resulted in #",
+        r"(?:contains|request has|given:|you sent) #",
+        r"(?:count|request|prompt) \(#",
+        r"# (?:input )?tokens? (?:>|exceeds?)",
+        r"# \+ \d+ >",
+    )
+)
 
 
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> e.LLMKitError:
@@ -113,21 +170,29 @@ def from_frame(error: Any, *, started: bool, request_id: str | None = None) -> e
     """The error that an error frame inside a stream means. Once the answer has begun it is a
     :class:`MidStreamError` whatever its type: such a call is never sent again by itself."""
     detail = read_error_object(error)
-    status = detail["code"] if isinstance(detail.get("code"), int) else None
+    status = _status(detail.get("code")) or _status(detail.get("status_code"))
     kind = e.MidStreamError if started else classify(status, detail)
     return build(kind, detail, status=status, request_id=request_id)
 
 
 def classify(status: int | None, detail: Mapping[str, Any]) -> type[e.LLMKitError]:
     """The class, from the status first, refined or replaced by the provider's words."""
-    words = " ".join(str(detail.get(k) or "") for k in ("type", "code", "status", "message")).lower()
-    said = next((kind for pattern, kind in _BY_WORD if pattern.search(words)), None)
+    said = _said(detail)
     if status is None or status < 300:
         return said or e.ServerError
     kind = _BY_STATUS.get(status) or (e.ServerError if status >= 500 else e.BadRequestError)
-    if said in _REFINED.get(status, ()):
-        return said or kind
-    return kind
+    return said if said is not None and said in _REFINED.get(status, ()) else kind
+
+
+def _said(detail: Mapping[str, Any]) -> _Kind | None:
+    codes = " ".join(str(detail.get(k) or "") for k in ("reason", "type", "code", "status")).lower()
+    message = str(detail.get("message") or "").lower()
+    if "resource_exhausted" in codes:
+        # The words are the same for a minute's limit and for a day's: the details tell which it is.
+        spent = "perday" in json.dumps(detail.get("details"), default=str).lower()
+        return e.QuotaError if spent else e.RateLimited
+    tries = ((_EXACT_CODES, codes), (_EXACT_MESSAGES, message), (_BROAD, codes), (_BROAD, message))
+    return next((kind for table, text in tries for pattern, kind in table if pattern.search(text)), None)
 
 
 def build(
@@ -141,19 +206,19 @@ def build(
 ) -> e.LLMKitError:
     """Put an error together from its class and what the provider said."""
     message = str(detail.get("message") or "").strip()
-    title = _TITLES.get(kind, "The provider broke off the answer" if kind is e.MidStreamError else "")
+    title = _TITLES.get(kind) or kind.__doc__ or kind.__name__
     more: dict[str, Any] = {}
-    if kind is e.ContextLengthError and (
-        sizes := [int(n.replace(",", "")) for n in _TOKENS.findall(message)]
-    ):
-        more = {"limit": min(sizes), "asked": max(sizes) if len(sizes) > 1 else None}
-    code = detail.get("type") or detail.get("code") or detail.get("status")
+    if kind is e.ContextLengthError:
+        more["limit"], more["asked"] = context_sizes(message, detail.get("raw"))
+    # The most telling name: a cause, a code in words, a type; a bare number only where there is no word.
+    names = [str(detail[k]) for k in ("reason", "code", "type", "status") if detail.get(k) is not None]
+    code = next((name for name in names if not name.isdigit()), names[0] if names else None)
     return kind(
-        (title or kind.__doc__ or kind.__name__) + (f" ({status})." if status else "."),
+        title + (f" ({status})." if status else "."),
         why=message,
         hint=_HINTS.get(kind, ""),
         status=status,
-        code=None if code is None else str(code),
+        code=code,
         request_id=request_id,
         retry_after=retry_after,
         should_retry=should_retry,
@@ -162,13 +227,32 @@ def build(
     )
 
 
+def context_sizes(message: str, raw: Any = None) -> tuple[int | None, int | None]:
+    """The room there is and the tokens asked for, where the provider says so.
+
+    >>> context_sizes("prompt is too long: 210,000 tokens > 200,000 maximum")
+    (200000, 210000)
+    """
+    inner = raw.get("error") if isinstance(raw, Mapping) else None
+    told = inner if isinstance(inner, Mapping) else {}
+    limit = told.get("n_ctx") if isinstance(told.get("n_ctx"), int) else _first(_LIMITS, message)
+    asked = told.get("n_prompt_tokens")
+    asked = asked if isinstance(asked, int) else _first(_ASKED, message)
+    return limit, asked
+
+
+def _first(patterns: tuple[re.Pattern[str], ...], message: str) -> int | None:
+    found = next((match for pattern in patterns if (match := pattern.search(message))), None)
+    return int(found[1].replace(",", "")) if found else None
+
+
 def parse(body: bytes) -> dict[str, Any]:
     """What an error body says, whether it is JSON or a page of HTML: message, type, code."""
     text = body.decode("utf-8", "replace").strip()
     for line in (text, *(ln.removeprefix("data:") for ln in text.splitlines() if ln.startswith("data:"))):
         try:
             return read_error_object(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return {"message": plain(text), "raw": text[:2000]}
 
@@ -191,13 +275,36 @@ def read_error_object(value: Any) -> dict[str, Any]:
     metadata = metadata if isinstance(metadata, Mapping) else {}
     return {
         "message": plain(message),
-        "type": inner.get("type") or metadata.get("error_type"),
-        "code": inner.get("code", value.get("code")),
+        "type": _name(inner.get("type")) or _name(metadata.get("error_type")),
+        "code": _name(inner.get("code", value.get("code"))),
         "status": inner.get("status") if isinstance(inner.get("status"), str) else None,
-        "request_id": value.get("request_id"),
+        "status_code": inner.get("status_code"),
+        "reason": _reason(inner.get("details")),
+        "request_id": _name(value.get("request_id")),
         "details": inner.get("details"),
         "raw": value,
     }
+
+
+def _reason(details: Any) -> str | None:
+    """The exact cause, where a provider hides it in the details (Anthropic does)."""
+    found = details.get("error_code") if isinstance(details, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _name(code: Any) -> str | int | None:
+    """A code as it may be shown: text, or a number of a size that can be one."""
+    if isinstance(code, str):
+        return code
+    return code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 10**9 else None
+
+
+def _status(code: Any) -> int | None:
+    """The HTTP status that an error frame carries as its code."""
+    number = int(code) if isinstance(code, str) and re.fullmatch(r"[45]\d\d", code) else code
+    return (
+        number if isinstance(number, int) and not isinstance(number, bool) and 400 <= number < 600 else None
+    )
 
 
 def plain(text: str, limit: int = 300) -> str:

@@ -20,11 +20,14 @@ _REQUEST_IDS = (
     "request-id",
     "apim-request-id",
     "x-groq-request-id",
+    "x-ms-request-id",
+    "x-amzn-requestid",
+    "mistral-correlation-id",
     "cf-ray",
 )
 _LIMIT = re.compile(
     r"^(?:anthropic-|x-)?ratelimit-"
-    r"(?:(?P<k1>limit|remaining|reset)-(?P<w1>[a-z-]+)|(?P<w2>[a-z-]+)-(?P<k2>limit|remaining|reset))$"
+    r"(?:(?P<k1>limit|remaining|reset)-(?P<w1>[a-z0-9-]+)|(?P<w2>[a-z0-9-]+)-(?P<k2>limit|remaining|reset))$"
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -102,12 +105,17 @@ def duration(text: str) -> float | None:
 
 
 def _reset(text: str, now: float | None) -> float | None:
+    now = time.time() if now is None else now
     if (seconds := number(text)) is not None:
-        return seconds
+        # Some tell seconds, some the moment itself, in seconds or milliseconds since 1970.
+        moment = seconds / 1000 if seconds > 1e12 else seconds
+        return max(0.0, moment - now) if moment > 1e9 else max(0.0, seconds)
     if (seconds := duration(text)) is not None and "T" not in text:
         return seconds
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return max(0.0, when.timestamp() - (time.time() if now is None else now))
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, when.timestamp() - now)
