@@ -99,7 +99,7 @@ def _price_list(provider: str, model: str, base_url: str | None) -> tuple[str, t
         return (own, ()) if own is not None else Unlisted(f"There is no price list for {provider!r}.")
     sellers = [seller.id for seller in _snapshot().providers if re.match(seller.api_pattern, base_url)]
     if sellers:
-        return (own if own in sellers else sellers[0], ())
+        return (own if own is not None and own in sellers else sellers[0], ())
     # Whoever serves a closed model at an address of his own hands the call on to its vendor (a gateway).
     vendor = vendor_of(model.removeprefix("models/"))
     if vendor is None or vendor not in PRICE_LISTS:
