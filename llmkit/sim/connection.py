@@ -1,0 +1,121 @@
+"""One client connection: bytes into requests, one request served at a time, keep-alive."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from llmkit.sim.http import BadHTTP, HTTPRequest, RequestParser, TooLarge, head
+
+Serve = Callable[["Connection", HTTPRequest], Awaitable[bool]]
+#: Called for a request whose body is too large: gives the response to send before closing.
+Refuse = Callable[[HTTPRequest], bytes]
+
+
+class Connection(asyncio.Protocol):
+    """A client. ``serve`` answers a request and tells whether the connection stays open."""
+
+    def __init__(self, serve: Serve, refuse: Refuse, connections: set[Connection], max_body: int) -> None:
+        self._serve = serve
+        self._refuse = refuse
+        self._all = connections
+        self._parser = RequestParser(max_body)
+        self._waiting: deque[HTTPRequest] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._transport: asyncio.Transport | None = None
+        self._continued = False
+        self.gone = asyncio.Event()
+
+    # -- from the loop ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._all.add(self)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set()
+        self._room.set()
+        self._all.discard(self)
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._waiting.extend(self._parser.feed(data))
+        except TooLarge as error:
+            self.write(self._refuse(error.request))
+            self.close()
+            return
+        except BadHTTP:
+            self.write(head(400, [("content-length", "0"), ("connection", "close")]))
+            self.close()
+            return
+        if self._parser.wants_continue and not self._continued:
+            self._continued = True
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._waiting and self._task is None:
+            self._continued = False
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting and not self.gone.is_set():
+                request = self._waiting.popleft()
+                if not await self._serve(self, request):
+                    self.close()
+                    return
+        finally:
+            self._task = None
+
+    # -- for the player -----------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Put bytes on their way."""
+        if self._transport is not None and not self.gone.is_set():
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait while the client reads more slowly than we write."""
+        await self._room.wait()
+
+    async def hang_up(self, *, reset: bool) -> None:
+        """End the connection after what was written: by FIN, or by RST."""
+        transport = self._transport
+        if transport is None or self.gone.is_set():
+            return
+        if not reset:
+            transport.close()
+            return
+        # A reset throws away what the kernel hasn't sent: let it go out first.
+        transport.set_write_buffer_limits(0)
+        await self.drain()
+        await asyncio.sleep(0.01)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def close(self) -> None:
+        """End the connection properly."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> asyncio.Task[None] | None:
+        """End the connection and what is being served on it, at once."""
+        if self._transport is not None:
+            self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
