@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 _FENCE = re.compile(r"( {0,3}(?:(?:[-*+>]|\d{1,9}[.)])[ \t]+)*)(`{3,}(?=[^`]*$)|~{3,})")
-_CONTINUES = re.compile(r"[ \t]|[-*+](?:\s|$)|\d{1,9}[.)](?:\s|$)|[|>]")
+#: What may go on with the block before the blank line (a number alone may yet become an item's).
+_CONTINUES = re.compile(r"[ \t]|[-*+](?:\s|$)|\d{1,9}(?:[.)](?:\s|$)|$)|[|>]")
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 
 #: A tail longer than this is cut at the next line, so that one push never costs more than this much.

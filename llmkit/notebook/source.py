@@ -16,7 +16,8 @@ from llmkit.notebook.visible import reveal, to_text
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-_ACTIVE = re.compile(r"[\\`*_\[\]$~|]")
+#: An exclamation mark would make an image of the link that follows it.
+_ACTIVE = re.compile(r"[\\`*_\[\]$~|]|!\Z")
 _LINE_START = re.compile(r"^(\s*)(?:([-+=#])|(\d{1,9})([.)]))", re.MULTILINE)
 _AUTOLINK = re.compile(r"\b(https?|ftp|www|mailto)(:|\.)", re.IGNORECASE)
 
@@ -38,6 +39,7 @@ def to_markdown(text: str) -> str:
 def _blocks(tokens: Sequence[Token]) -> list[str]:
     """Block tokens as Markdown blocks."""
     blocks: list[str] = []
+    second = False
     at = 0
     while at < len(tokens):
         token = tokens[at]
@@ -51,15 +53,15 @@ def _blocks(tokens: Sequence[Token]) -> list[str]:
             case "blockquote_open":
                 blocks.append(_indented("\n\n".join(_blocks(inside)), "> ", "> "))
             case "bullet_list_open" | "ordered_list_open":
-                if blocks and blocks[-1].startswith(("- ", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0")):
-                    blocks.append("<!-- -->")  # else two neighbouring lists would become one
-                blocks.append(_list(token, inside))
+                neighbours = at > 0 and tokens[at - 1].type == token.type.replace("open", "close")
+                second = neighbours and not second  # else two neighbouring lists would become one
+                blocks.append(_list(token, inside, other_marker=second))
             case "table_open":
                 blocks.append(_table(inside))
             case "fence" | "code_block":
                 blocks.append(_fenced(token.content, token.info))
             case "hr":
-                blocks.append("---")
+                blocks.append("***")  # never the underline of what stands above
             case "inline":
                 blocks.append(_inline(token))
             case _:
@@ -80,22 +82,25 @@ def _closing(tokens: Sequence[Token], at: int) -> int:
     raise AssertionError("markdown-it always closes what it opens")
 
 
-def _list(opening: Token, inside: Sequence[Token]) -> str:
+def _list(opening: Token, inside: Sequence[Token], *, other_marker: bool) -> str:
     number = int(opening.attrs.get("start", 1)) if opening.type == "ordered_list_open" else None
-    items: list[str] = []
-    loose = False
+    bodies: list[Sequence[Token]] = []
     at = 0
     while at < len(inside):
         end = _closing(inside, at)
-        body = inside[at + 1 : end]
-        loose = loose or any(
-            t.type == "paragraph_open" and not t.hidden and t.level == inside[at].level + 1 for t in body
-        )
-        marker = "- " if number is None else f"{number}. "
-        items.append(_indented("\n\n".join(_blocks(body)), marker, " " * len(marker)))
-        number = None if number is None else number + 1
+        bodies.append(inside[at + 1 : end])
         at = end + 1
-    return ("\n\n" if loose else "\n").join(items)
+    inner = opening.level + 2
+    loose = any(
+        t.type == "paragraph_open" and not t.hidden and t.level == inner for body in bodies for t in body
+    )
+    gap = "\n\n" if loose else "\n"
+    bullet, dot = ("* ", ")") if other_marker else ("- ", ".")
+    items: list[str] = []
+    for count, body in enumerate(bodies):
+        marker = bullet if number is None else f"{number + count}{dot} "
+        items.append(_indented(gap.join(_blocks(body)), marker, " " * len(marker)))
+    return gap.join(items)
 
 
 def _table(inside: Sequence[Token]) -> str:

@@ -28,6 +28,7 @@ _TAGS = re.compile(r"(\U0001f3f4?)([\U000e0000-\U000e007f]+)")
 #: Format characters that print something, or that many people's everyday text holds.
 _PRINTED = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_NEAR = 16
 _SUSPECT = re.compile(
     "[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
@@ -80,14 +81,16 @@ def _spell_tags(match: re.Match[str]) -> str:
 def _write_out(match: re.Match[str]) -> str:
     text, at = match.string, match.start()
     char = match[0]
-    before = text[at - 1] if at else ""
-    after = text[at + 1] if at + 1 < len(text) else ""
-    return char if _belongs(char, before, after) else f"⟨U+{ord(char):04X}⟩"
+    return (
+        char
+        if _belongs(char, text[max(0, at - _NEAR) : at], text[at + 1 : at + 2])
+        else f"⟨U+{ord(char):04X}⟩"
+    )
 
 
-def _belongs(char: str, before: str, after: str) -> bool:
-    """Is this invisible character at home between these two?"""
-    code = ord(char)
+def _belongs(char: str, near: str, after: str) -> bool:
+    """Is this invisible character at home between these?"""
+    code, before = ord(char), near[-1:]
     if char in _PRINTED:
         return True
     if char in _BLANK_LETTERS:
@@ -96,8 +99,8 @@ def _belongs(char: str, before: str, after: str) -> bool:
         return before.isalpha() and after.isalpha()
     if code in (0x200C, 0x200D):  # joiners: in scripts that join, and between emoji
         return _joins(before) and (_joins(after) or not after or (code == 0x200C and after.isspace()))
-    if code in (0x200E, 0x200F, 0x061C):  # directional marks, beside right-to-left writing
-        return _right_to_left(before) or _right_to_left(after)
+    if code in (0x200E, 0x200F, 0x061C):  # directional marks, near right-to-left writing
+        return _right_to_left(after) or any(_right_to_left(one) for one in near)
     if 0xFE00 <= code <= 0xFE0F:  # how the character before it is to look
         return bool(before) and not before.isspace() and not _selects(before)
     if 0xE0100 <= code <= 0xE01EF:  # ideographic variants

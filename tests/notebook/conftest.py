@@ -1,0 +1,96 @@
+"""Shared by the notebook's tests: data, and an inspector that says what a page would do with some HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / "data"
+
+TAGS = {
+    "a", "blockquote", "br", "code", "del", "details", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol",
+    "p", "pre", "s", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+ATTRIBUTES = {"class", "href", "rel", "start", "style", "target", "title", "open"}
+STYLE = re.compile(r"[\w\s.,:;%()#-]*\Z")
+
+
+class Inspector(HTMLParser):
+    """Collects what a page must not do: elements, attributes, links and styles beyond the harmless ones."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.faults: list[str] = []
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in TAGS:
+            self.faults.append(f"<{tag}>")
+        if tag not in ("br", "hr"):
+            self.open.append(tag)
+        for name, value in attrs:
+            if name not in ATTRIBUTES:
+                self.faults.append(f"{tag} {name}=")
+            if name == "href":
+                self.links.append(value or "")
+                if not (value or "").lower().startswith(("http://", "https://", "mailto:")):
+                    self.faults.append(f"href={value!r}")
+            if name == "style" and (not STYLE.match(value or "") or "url" in (value or "")):
+                self.faults.append(f"style={value!r}")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> closes nothing")
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        if data.strip():
+            self.faults.append(f"comment {data!r}")
+
+    def handle_decl(self, decl: str) -> None:
+        self.faults.append(f"declaration {decl!r}")
+
+    def handle_pi(self, data: str) -> None:
+        self.faults.append(f"instruction {data!r}")
+
+    def unknown_decl(self, data: str) -> None:
+        self.faults.append(f"declaration {data!r}")
+
+
+def inspect(html: str) -> Inspector:
+    """Read some HTML as a page would."""
+    inspector = Inspector()
+    inspector.feed(html)
+    inspector.close()
+    if inspector.open:
+        inspector.faults.append(f"left open: {inspector.open}")
+    return inspector
+
+
+@pytest.fixture(scope="session")
+def look():
+    """The inspector, as a function."""
+    return inspect
+
+
+def samples(name: str) -> list[str]:
+    """A data file of JSON strings, one a line."""
+    return [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for name in ("hostile", "harmless"):
+        if name in metafunc.fixturenames:
+            values = samples(name)
+            metafunc.parametrize(name, values, ids=[f"{name}{n}" for n in range(len(values))])

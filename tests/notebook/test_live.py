@@ -1,0 +1,209 @@
+"""The growing answer: quick to begin, seldom sent, never more than the page can take, once at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmkit.core.errors import Aborted, BadRequest, RateLimited
+from llmkit.core.events import Done, Failed, Rerouted, Retrying, Text, Thinking, ToolCall
+from llmkit.core.messages import Message
+from llmkit.core.reply import Reply
+from llmkit.notebook.live import LiveAnswer, mode_of, reason
+from llmkit.notebook.static import reply_bundle
+from llmkit.notebook.throttle import DUTY, SECONDS_PER_CHARACTER, Throttle
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Recorder:
+    """Stands in for a display with an id."""
+
+    def __init__(self, clock=None):
+        self.clock = clock
+        self.shown = []
+        self.updates = []
+
+    def show(self, bundle):
+        self.shown.append(bundle)
+
+    def update(self, bundle):
+        self.updates.append((self.clock() if self.clock else 0, bundle))
+
+
+def reply(text="Hello."):
+    return Reply(Message.assistant(text), model="m")
+
+
+def run(tokens, seconds_each, mode="live", text="word "):
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer("m", mode=mode, output=output, clock=clock)
+    answer.start()
+    for _ in range(tokens):
+        clock.now += seconds_each
+        answer.take([Text(text)])
+    answer.take([Done(reply(text * tokens))])
+    answer.end(reply(text * tokens))
+    return output, clock
+
+
+def test_the_first_message_goes_out_before_anything_has_come():
+    output = Recorder()
+    LiveAnswer("m/x", output=output).start()
+    assert "m/x" in output.shown[0]["text/html"]
+    assert output.updates == []
+
+
+def test_a_thousand_tokens_a_second_are_at_most_fifteen_messages_a_second():
+    output, _ = run(4000, 0.001)
+    assert len(output.shown) == 1
+    assert 20 < len(output.updates) <= 4 * 15 + 2
+
+
+def test_the_last_message_is_the_static_answer_in_the_same_place():
+    output, _ = run(10, 0.01)
+    assert output.updates[-1][1] == reply_bundle(reply("word " * 10))
+
+
+def test_a_long_answer_takes_at_most_a_quarter_of_the_pages_time():
+    output, clock = run(20_000, 0.002)
+    spent = sum(len(bundle["text/html"]) for _, bundle in output.updates) * SECONDS_PER_CHARACTER
+    assert spent <= (clock.now - 100) * DUTY + 0.5
+    gaps = [b[0] - a[0] for a, b in zip(output.updates, output.updates[1:], strict=False)][:-1]
+    assert gaps[-1] > gaps[0]
+
+
+def test_a_slow_page_is_sent_less():
+    clock = Clock()
+    throttle = Throttle(clock=clock)
+    throttle.pushed(characters=10, seconds=0.5)
+    clock.now += 1.9
+    assert not throttle.ready()
+    clock.now += 0.2
+    assert throttle.ready()
+
+
+def test_while_nothing_comes_the_line_moves_once_a_second():
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer("m", output=output, clock=clock)
+    answer.start()
+    for _ in range(100):
+        clock.now += 0.05
+        answer.take([])
+    assert 4 <= len(output.updates) <= 5
+    assert "waiting" in output.updates[-1][1]["text/html"]
+
+
+def test_a_token_that_came_too_early_is_shown_at_the_next_look():
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer("m", output=output, clock=clock)
+    answer.start()
+    answer.take([Text("one ")])
+    answer.take([Text("two")])
+    assert "two" not in output.updates[-1][1]["text/html"]
+    clock.now += 0.07
+    answer.take([])
+    assert "two" in output.updates[-1][1]["text/html"]
+
+
+def test_final_is_one_message_and_none_is_no_message():
+    final, _ = run(100, 0.01, mode="final")
+    assert (len(final.shown), len(final.updates)) == (1, 0)
+    nothing, _ = run(100, 0.01, mode="none")
+    assert (len(nothing.shown), len(nothing.updates)) == (0, 0)
+
+
+def test_thinking_attempts_and_tools_are_told_while_they_happen():
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer("m", output=output, clock=clock)
+    answer.start()
+    seen = []
+    for event in (
+        Thinking("Let me see."),
+        Retrying(1, 2.0, RateLimited("Too fast.")),
+        Rerouted("a", "b", "a is down"),
+        ToolCall("1", "look_up", {}),
+    ):
+        clock.now += 1
+        answer.take([event])
+        seen.append(output.updates[-1][1]["text/html"])
+    assert "Let me see." in seen[0]
+    assert "Too fast. Attempt 2 in 2.0 s." in seen[1]
+    assert "a → b: a is down" in seen[2]
+    assert "asking for look_up" in seen[3]
+
+
+def test_a_frame_of_a_hostile_answer_does_nothing(hostile, look):
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer(hostile, output=output, clock=clock)
+    answer.start()
+    for event in (
+        Thinking(hostile),
+        Retrying(1, 1.0, RateLimited(hostile)),
+        Text(hostile),
+        ToolCall("1", hostile, {}),
+    ):
+        clock.now += 1
+        answer.take([event])
+    for bundle in (output.shown[0], *(bundle for _, bundle in output.updates)):
+        assert look(bundle["text/html"]).faults == []
+        assert "\x1b" not in bundle["text/plain"]
+
+
+def test_a_terminal_gets_text_as_it_comes_and_one_line_about_it():
+    written = []
+    answer = LiveAnswer("m", terminal=written.append)
+    answer.start()
+    for piece in ("Hel", "lo \x1b[3", "1mthere.\x07"):
+        answer.take([Text(piece)])
+    answer.end(reply("Hello there."))
+    assert written[0] == "Hel"
+    assert "".join(written) == "Hello there.\n— m · unpriced\n"
+
+
+def test_a_terminal_in_final_mode_gets_it_once():
+    written = []
+    answer = LiveAnswer("m", mode="final", terminal=written.append)
+    answer.start()
+    answer.take([Text("Hello.")])
+    assert written == []
+    answer.end(reply())
+    assert "".join(written) == "Hello.\n— m · unpriced\n"
+
+
+def test_why_an_answer_ended_early_is_said_in_a_sentence():
+    assert reason(Aborted("Stopped.")) == "Stopped. This is the answer as far as it came."
+    assert reason(RateLimited("Too fast.", why="x")) == "Too fast. This is the answer as far as it came."
+
+
+def test_a_stopped_answer_keeps_what_came():
+    output = Recorder()
+    answer = LiveAnswer("m", output=output)
+    answer.start()
+    partial = reply("Half an").with_(complete=False)
+    answer.take([Text("Half an"), Failed(Aborted("Stopped."), partial)])
+    answer.end(partial)
+    assert "■ This is a partial answer." in output.updates[-1][1]["text/plain"]
+
+
+@pytest.mark.parametrize(("setting", "environment", "mode"), [("", None, "live"), ("", "final", "final"), ("none", "final", "none"), ("", " FINAL ", "final")])  # fmt: skip
+def test_the_setting_comes_before_the_environment(setting, environment, mode, monkeypatch):
+    if environment is not None:
+        monkeypatch.setenv("LLMKIT_DISPLAY", environment)
+    assert mode_of(setting) == mode
+
+
+def test_an_unknown_mode_is_an_error(monkeypatch):
+    monkeypatch.setenv("LLMKIT_DISPLAY", "loud")
+    with pytest.raises(BadRequest, match="no display mode 'loud'"):
+        mode_of()
