@@ -63,6 +63,7 @@ __all__ = [
     "RequestTooLarge",
     "ServerError",
     "StreamError",
+    "TapeMiss",
     "TlsError",
     "ToolArgumentsError",
     "TransportError",
