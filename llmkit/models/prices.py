@@ -32,24 +32,27 @@ def cost_of(
     provider: str,
     model: str,
     at: datetime,
+    asked: str | None = None,
     provider_cost: Decimal | float | str | None = None,
     base_url: str | None = None,
     overrides: Overrides | None = None,
 ) -> Cost:
     """The cost of one call made at that moment.
 
+    ``model`` is the name that served the call; where no list knows it, the name ``asked`` for is tried.
+
     ``overrides`` are the user's own prices for a million tokens: ``{"ollama/*": {"input": 0, "output": 0}}``;
     a cache class without a price of its own costs what ``input`` costs.
 
     >>> used = Usage(input=1000, output=100, source="provider")
     >>> print(cost_of(used, provider="anthropic", model="claude-sonnet-5-5", at=datetime(2026, 11, 20)))
-    $0.0030
+    $0.003
     """
     cost = _own_price(usage, provider, model, overrides)
     if cost is None:
         cost = _simulated(usage, provider, model)
     if cost is None:
-        listed = _listed(usage, provider, model, at, base_url)
+        listed = _listed(usage, provider, (model, asked or model), at, base_url)
         figure = _figure(provider_cost)
         cost = listed if figure is None else _as_reported(figure, listed)
     if cost.source != "provider" and usage.source == "estimated" and cost.known:
@@ -92,10 +95,16 @@ def worst_case(
     return worst
 
 
-def _listed(usage: Usage, provider: str, model: str, at: datetime, base_url: str | None) -> Cost:
+def _listed(
+    usage: Usage, provider: str, names: tuple[str, str], at: datetime, base_url: str | None
+) -> Cost:
     if missing := _missing(usage):
         return Cost(note=missing)
-    match list_price(usage, provider=provider, model=model, at=at, base_url=base_url):
+    served, asked = names
+    found = list_price(usage, provider=provider, model=served, at=at, base_url=base_url)
+    if isinstance(found, Unlisted) and asked != served:
+        found = list_price(usage, provider=provider, model=asked, at=at, base_url=base_url)
+    match found:
         case Unlisted(why):
             return Cost(note=f"{why} A price of your own can be set.")
         case Listed(amount, as_of, caveats):

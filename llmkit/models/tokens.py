@@ -42,7 +42,7 @@ _KINDS = (
     _Kind("space", r" ", 0.0, 0.0),
     _Kind("accented", r"[\u00a0-\u024f\u0300-\u036f\u1e00-\u1eff]+", 0.2, 0.1),
     _Kind("greek", r"[\u0370-\u03ff]+", 0.45, 0.35),
-    _Kind("cyrillic", r"[\u0400-\u052f]+", 0.9, 0.18),
+    _Kind("cyrillic", r"[\u0400-\u052f]+", 0.8, 0.165),
     _Kind("semitic", r"[\u0590-\u06ff]+", 0.4, 0.31),
     _Kind("indic", r"[\u0900-\u0dff]+", 0.4, 0.3),
     _Kind("thai", r"[\u0e00-\u0eff]+", 0.4, 0.42),
