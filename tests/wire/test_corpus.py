@@ -24,9 +24,12 @@ _PROJECT = Path(__file__).parents[2]
 CORPUS = Path(os.environ.get("LLMKIT_CORPUS") or _PROJECT / "../shared/corpus")
 SEEDS = range(20)
 
-#: Recordings whose ``expected`` is not what the answer says, and why.
-KNOWN_WRONG: dict[str, str] = {
-    "gms-4b877aa": "one call streamed in pieces of its arguments is counted as a call for each piece",
+#: Recordings that expect one thing that the answer does not say: which, and why. All else is compared.
+KNOWN_WRONG: dict[str, tuple[str, str]] = {
+    "gms-4b877aa": ("tool_calls", "one call streamed in pieces of its arguments counts as a call a piece"),
+    "oc-snowflake-2cd8870": ("tool_calls", "an empty legacy function_call beside the real one is no call"),
+    "oc-azureai-4654f61": ("usage", "more was read from the cache than went in; classes can't overlap"),
+    "oc-openrouter-5e812a4": ("usage", "the same tokens count as read from the cache and written to it"),
 }
 
 _WIRES = {
@@ -175,14 +178,16 @@ def _flat(text: str) -> str:
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_a_recorded_answer_is_read_as_it_was_meant(exchange: dict[str, Any]) -> None:
-    if why := KNOWN_WRONG.get(exchange["id"]):
-        pytest.skip(f"what this recording expects is wrong: {why}")
     expected = exchange["expected"]
     outcome = _read(exchange, [_body(exchange)])
     if expected["error"] is None:
         if isinstance(outcome, LLMKitError):
             raise outcome
-        assert _told(outcome, expected, exchange["wire"]) == _wanted(expected, exchange["wire"])
+        told, wanted = _told(outcome, expected, exchange["wire"]), _wanted(expected, exchange["wire"])
+        if exchange["id"] in KNOWN_WRONG:
+            field, why = KNOWN_WRONG[exchange["id"]]
+            assert told.pop(field) != wanted.pop(field), f"no longer wrong: {why}"
+        assert told == wanted
         return
     assert isinstance(outcome, LLMKitError), "an error was sent, and none was raised"
     said = expected["error"]
