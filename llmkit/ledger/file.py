@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmkit.ledger.process import ProcessMark, is_dead
-from llmkit.ledger.schema import ForeignDatabase, NewerSchema, prepare
+from llmkit.ledger.schema import ForeignDatabase, NewerSchema, check, prepare
 
 _BUSY_TIMEOUT = 2.0
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -109,6 +109,8 @@ def _make(path: Path) -> None:
 
 
 def _open(path: Path) -> Opened:
+    if not os.access(path, os.W_OK):
+        return _open_read_only(path)
     db = connect(str(path))
     opened = Opened(db, path, inode=inode_of(path))
     try:
@@ -123,19 +125,36 @@ def _open(path: Path) -> Opened:
             )
             return opened
         db.execute("PRAGMA synchronous = NORMAL")
-        if not os.access(path, os.W_OK):
-            opened.writable = False
-            opened.notice = (
-                f"The ledger {path} is read-only; this session's rows are kept in memory only. "
-                "LLMKIT_LEDGER can name another file."
-            )
-            return opened
         _close_to_others(path)
         _give_up_the_dead(db)
         return opened
     except BaseException:
         db.close()
         raise
+
+
+def _open_read_only(path: Path) -> Opened:
+    notice = (
+        f"The ledger {path} is read-only; this session's rows are kept in memory only. "
+        "LLMKIT_LEDGER can name another file."
+    )
+    # A file in WAL mode needs two more beside it, even for reading. Where these can't be made, nobody is
+    # writing either, and the file can be read as it stands.
+    refusal: sqlite3.Error | None = None
+    for mode in ("mode=ro", "immutable=1"):
+        name = f"{path.absolute().as_uri()}?{mode}"
+        db = sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            with contextlib.suppress(NewerSchema):
+                check(db)
+            return Opened(db, path, writable=False, notice=notice, inode=inode_of(path))
+        except sqlite3.OperationalError as error:
+            refusal = error
+            db.close()
+        except BaseException:
+            db.close()
+            raise
+    raise refusal or sqlite3.OperationalError("it can't be read")
 
 
 def connect(name: str) -> sqlite3.Connection:

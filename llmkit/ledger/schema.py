@@ -148,12 +148,12 @@ def prepare(db: sqlite3.Connection) -> None:
 
     Raises :class:`NewerSchema` or :class:`ForeignDatabase`, having changed nothing.
     """
-    if _version(db) == len(MIGRATIONS):
+    if check(db) == len(MIGRATIONS):
         return
     _use_wal(db)
     db.execute("BEGIN IMMEDIATE")
     try:
-        for number in range(_version(db), len(MIGRATIONS)):  # somebody may have been quicker
+        for number in range(check(db), len(MIGRATIONS)):  # somebody may have been quicker
             for statement in MIGRATIONS[number].split(";"):
                 if statement.strip():
                     db.execute(statement)
@@ -166,7 +166,8 @@ def prepare(db: sqlite3.Connection) -> None:
         raise
 
 
-def _version(db: sqlite3.Connection) -> int:
+def check(db: sqlite3.Connection) -> int:
+    """The version of a ledger (0: not made yet). Raises for what is none, or too new to be written."""
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     owner = int(db.execute("PRAGMA application_id").fetchone()[0])
     tables = int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])

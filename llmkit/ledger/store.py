@@ -273,7 +273,7 @@ class Ledger:
     def _select(self, where: str, values: list[Any]) -> list[entry.Row]:
         with self._lock:
             opened = self._database()
-            if opened.path is None:
+            if opened.path is None or not opened.writable:
                 return _select(opened.db, where, values)
         # A long reading has its own connection, so that no call waits for it.
         with contextlib.closing(connect(str(opened.path))) as db:
