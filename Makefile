@@ -18,7 +18,11 @@ INPUTS  := pyproject.toml uv.lock
 CODE    := llmkit $(wildcard benchmarks) tests
 TYPED   := llmkit $(wildcard benchmarks) $(wildcard tests/core/typed_*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-ROOT    := $(if $(filter 0,$(shell id -u)),--allow-root)
+# Opens on the quick start, without the news pop-up; a root user (a container, mostly) is let in.
+LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
+           --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+           --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
+           $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help venv demo test check fmt bench notebooks build lock clean
 .DEFAULT_GOAL := help
@@ -30,7 +34,7 @@ venv: $(VENV)/.python-$(VERSION)  ## make .venv
 
 demo: $(VENV)/.lab-$(VERSION)  ## stream one answer, then open JupyterLab on the quick start (ARGS=--no-browser)
 	@$(BIN)/python -m llmkit.demo
-	@$(BIN)/python -m jupyterlab $(ROOT) $(ARGS) notebooks/00_quickstart.ipynb
+	@$(BIN)/python -m jupyterlab $(LAB) $(ARGS)
 
 test: check  ## everything: ruff, mypy, pytest (in parallel), the notebooks
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || echo "No Chromium here: the browser tests will be skipped."
@@ -46,9 +50,12 @@ fmt: $(VENV)/.test-$(VERSION)  ## let ruff fix and format
 	$(BIN)/ruff check --fix-only $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+# Without keys, proxies or settings of yours: the simulator answers, and your ledger stays as it is.
 notebooks: $(VENV)/.test-$(VERSION)  ## run every notebook and compare it with what it says
 ifneq ($(NOTEBOOKS),)
-	LLMKIT_DISPLAY=final $(BIN)/python -m pytest -n auto --dist loadfile -o filterwarnings=default \
+	@home=$$(mktemp -d); trap 'rm -rf "$$home"' EXIT; \
+	env -i PATH="$$PATH" HOME="$$home" LANG=C.UTF-8 LLMKIT_DISPLAY=final \
+	  $(BIN)/python -m pytest -n auto --dist loadfile -o filterwarnings=default \
 	  --nbval --nbval-current-env $(NOTEBOOKS)
 endif
 
