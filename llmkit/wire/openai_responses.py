@@ -87,9 +87,9 @@ class ResponsesReader(Reader):
         self._usage: dict[str, Any] | None = None
         self._status: str | None = None
         self._reason: str | None = None
-        self._first: int | None = None  # sequence numbers
-        self._last = -1
-        self._previous: dict[str, Any] | None = None
+        self._last = -1  # the last sequence number
+        self._first: dict[str, Any] | None = None
+        self._counted = self._uncounted = False  # do the numbers count frames? Both off: not known yet
 
     # -- frames ---------------------------------------------------------------------------------
 
@@ -164,15 +164,18 @@ class ResponsesReader(Reader):
 
     def _repeats(self, number: Any, frame: dict[str, Any]) -> bool:
         """Has this frame come before? Only where the numbers really count frames."""
-        if not isinstance(number, int):
+        if not isinstance(number, int) or self._uncounted:
             return False
         if number > self._last:
-            if self._first is None:
-                self._first = number
-                self._previous = frame
+            self._counted = self._last >= 0
             self._last = number
+            if not self._counted:
+                self._first = frame
             return False
-        return self._last > (self._first or 0) or frame == self._previous
+        if self._counted or frame == self._first:
+            return True
+        self._uncounted = True  # another frame with the same number
+        return False
 
     def _response(self, frame: dict[str, Any], out: list[Event]) -> None:
         """The frames that hold the response as a whole; all others only tell of progress."""
