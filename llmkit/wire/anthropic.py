@@ -164,7 +164,12 @@ class AnthropicReader(Reader):
             case "text_delta":
                 if type(block) is not TextDraft:
                     block = self._blocks[index] = self.draft.new_text()
-                self._say(block, delta["text"], out)
+                # As _say does, without the call: this is the token path.
+                if text := delta["text"]:
+                    if type(text) is not str:
+                        raise TypeError("text that is no text")
+                    block.pieces.append(text)
+                    out.append(Text(text))
             case "thinking_delta":
                 if type(block) is not ThinkingDraft:
                     block = self._blocks[index] = self.draft.new_thinking()

@@ -113,14 +113,7 @@ class Reader(ABC):
                     out,
                 )
             case "sse" if self.frames == 0 and self._decoder.stray:
-                self.fail(
-                    e.NotAStream(
-                        "The server answered with something that is no model's answer.",
-                        why=faults.plain(self._decoder.stray.decode("utf-8", "replace"), 200),
-                        hint="Check the base URL, and whether a proxy is in the way.",
-                    ),
-                    out,
-                )
+                self.fail(_no_answer(self._decoder.stray), out)
             case "sse" | "array" | "unknown":
                 self.before_end(out)
         if not self.ended:
@@ -128,20 +121,23 @@ class Reader(ABC):
         return out
 
     def _frame(self, name: str | None, data: bytes, out: list[Event], *, last: bool) -> None:
-        if data[:1] == b"[" and data.strip() == _DONE:
-            self.on_done_marker(out)
-            return
-        if not data or data.isspace():
-            return
-        self.frames += 1
         try:
             frame = jiter.from_json(data)
         except ValueError:
+            # The token path pays nothing for what is not JSON.
+            if data.strip() == _DONE:
+                self.on_done_marker(out)
+                return
+            if not data or data.isspace():
+                return
+            self.frames += 1
             try:
                 frame = self._tolerant(data)
             except (ValueError, RecursionError):
                 self._malformed(data, out, last=last)
                 return
+        else:
+            self.frames += 1
         if isinstance(frame, dict):
             try:
                 self.on_frame(name, frame, out)
@@ -197,7 +193,7 @@ class Reader(ABC):
         try:
             self.on_body(document, out)
         except _MISSHAPEN:
-            self._malformed(body, out, last=False)
+            self.fail(_no_answer(body), out)
 
     def on_body(self, document: Any, out: list[Event]) -> None:
         """A body that is one JSON document. (The elements of a JSON array come as frames.)"""
@@ -254,6 +250,14 @@ class Reader(ABC):
         if limits := h.rate_limits(self.headers):
             reply.raw["rate_limits"] = limits  # type: ignore[index]
         return reply
+
+
+def _no_answer(body: bytes) -> e.NotAStream:
+    return e.NotAStream(
+        "The server answered with something that is no model's answer.",
+        why=f"It sent: {faults.plain(body[:2000].decode('utf-8', 'replace'), 200)}",
+        hint="Check the base URL, and whether a proxy is in the way.",
+    )
 
 
 def truncated(why: str) -> e.TruncatedStream:

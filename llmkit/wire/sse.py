@@ -15,6 +15,7 @@ Frame = tuple[str | None, bytes]
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
+_FEW = 64  # a stream has a handful of event names; they are decoded once
 _FIELDS = (b"data", b"event", b"id", b"retry")
 
 
@@ -25,7 +26,7 @@ class FrameDecoder:
     [('a', b'1'), (None, b'2')]
     """
 
-    __slots__ = ("_array", "_buffer", "_data", "_event", "_pieces", "comments", "kind", "stray")
+    __slots__ = ("_array", "_buffer", "_data", "_event", "_names", "_pieces", "comments", "kind", "stray")
 
     def __init__(self) -> None:
         self.kind: Kind = "unknown"
@@ -34,6 +35,7 @@ class FrameDecoder:
         self._buffer = b""
         self._data: bytes | bytearray | None = None
         self._event: str | None = None
+        self._names: dict[bytes, str] = {}
         self._pieces: list[bytes] = []  # an unfinished line, or a JSON body, in the order it came
         self._array: ArraySplitter | None = None
 
@@ -121,7 +123,10 @@ class FrameDecoder:
                 value = line[6:] if line[5:6] == b" " else line[5:]
                 data = value if data is None else _joined(data, value)
             elif line.startswith(b"event:"):
-                event = line[6:].strip().decode("utf-8", "replace")
+                if (event := self._names.get(line)) is None:
+                    event = line[6:].strip().decode("utf-8", "replace")
+                    if len(self._names) < _FEW:
+                        self._names[line] = event
             elif line.startswith(b":"):
                 self.comments += 1
             elif line == b"data":

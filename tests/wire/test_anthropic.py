@@ -339,6 +339,11 @@ def test_a_whole_message_is_read_also_where_a_stream_was_asked_for():
         assert reply.stop_reason == "tool_use"
 
 
+def test_a_document_that_is_no_answer_is_not_taken_for_one():
+    with pytest.raises(e.NotAStream, match="no model's answer"):
+        wire.read(WIRE, b'{"hello": "world"}', stream=False)
+
+
 def test_request_ids_and_rate_limits_come_from_the_headers():
     headers = {"Request-Id": "req_9", "anthropic-ratelimit-requests-remaining": "3"}
     reply = read(START, ending(), STOP, headers=headers)

@@ -95,7 +95,7 @@ def test_a_whole_document_is_read_also_where_a_stream_was_asked_for():
 
 
 def test_a_document_that_is_no_answer_is_not_taken_for_one():
-    with pytest.raises(e.StreamError):
+    with pytest.raises(e.NotAStream, match="no model's answer"):
         wire.read(WIRE, b'{"hello": "world"}', stream=False)
 
 
