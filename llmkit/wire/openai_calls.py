@@ -33,7 +33,8 @@ class CallReader:
         if not (name or id_ or arguments):
             return  # a field that is there for form's sake
         tool = None if whole else self._known(call.get("index"), id_, name, begins=not arguments)
-        if tool is not None and name and tool.name and arguments and _is_whole(tool):
+        unnamed = tool is not None and not (id_ and tool.id == id_)
+        if tool is not None and unnamed and name and tool.name and arguments and _is_whole(tool):
             tool = None  # one call after the other, with nothing but the name to tell them apart
         fresh = tool is None
         if tool is None:
@@ -83,6 +84,7 @@ def _fragment(arguments: Any) -> str:
 
 
 def _is_whole(tool: ToolDraft) -> bool:
-    return tool.arguments is not None or (
-        bool(tool.pieces) and isinstance(read_arguments("".join(tool.pieces)), dict)
-    )
+    if tool.arguments is not None:
+        return True
+    ends = bool(tool.pieces) and tool.pieces[-1].rstrip().endswith("}")
+    return ends and isinstance(read_arguments("".join(tool.pieces)), dict)

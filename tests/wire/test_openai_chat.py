@@ -277,6 +277,11 @@ def test_parallel_calls_are_told_apart(frames):
     ]
 
 
+def test_an_object_that_is_whole_already_may_go_on_under_the_same_id():
+    again = [calls(call("f", piece, index=0, id="1")) for piece in ("{}", " ")]
+    assert read(*again, chunk(finish="tool_calls")).tool_calls == (ToolCallPart("1", "f", {}),)
+
+
 def test_calls_with_nothing_but_a_name_are_told_apart():
     reply = read(calls(call("f", '{"a":1}', index=0)), calls(call("f", '{"a":2}', index=0)))
     assert [c.arguments for c in reply.tool_calls] == [{"a": 1}, {"a": 2}]
