@@ -41,7 +41,7 @@ _COUNTS = (
     "web_searches",
 )
 _LIKELY_KEYS = re.compile(
-    r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|xai|key|AIza|ya29|ghp|hf|AKIA)[-_.A-Za-z0-9]{16,}"
+    r"(?<![A-Za-z0-9])(?:sk-|pk-|rk-|key-|xai-|gsk_|hf_|ghp_|github_pat_|AIza|AKIA|ya29\.)[-_A-Za-z0-9]{16,}"
     r"|(?i:(?<=bearer )|(?<=api[-_]key[=:])|(?<=[?&]key=))[^\s&\"']{8,}"
 )
 
@@ -52,7 +52,7 @@ def mask_likely_keys(text: str) -> str:
     >>> mask_likely_keys("Incorrect API key: sk-proj-0123456789abcdef.")
     'Incorrect API key: •••.'
     """
-    return _LIKELY_KEYS.sub(lambda found: "•••" + ("." if found[0].endswith(".") else ""), text)
+    return _LIKELY_KEYS.sub("•••", text)
 
 
 def new_id() -> str:

@@ -143,7 +143,7 @@ def usage(
         status=status,
         simulated=simulated,
     )
-    return _frame(list(store.rows(wanted)), exact=exact)
+    return _frame(store.columns(wanted), exact=exact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,22 +244,17 @@ def _groups(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple[Any
     return [(values, part) for values, part in grouped]
 
 
-def _frame(rows: list[dict[str, Any]], *, exact: bool) -> pd.DataFrame:
+def _frame(found: dict[str, list[Any]], *, exact: bool) -> pd.DataFrame:
     pd = _pandas()
-    columns: dict[str, Any] = {}
-    costs = [None if row["cost"] is None else Decimal(row["cost"]) for row in rows]
-    for name in COLUMNS:
-        if name == "cache_write":
-            values = [_known_sum(row["cache_write_5m"], row["cache_write_1h"]) for row in rows]
-        elif name == "cost":
-            columns[name] = pd.Series([_float(cost) for cost in costs], dtype="float64")
-            continue
-        else:
-            values = [row[name] for row in rows]
-        columns[name] = _column(name, values)
+    short, long = found["cache_write_5m"], found["cache_write_1h"]
+    written = [_known_sum(*pair) for pair in zip(short, long, strict=True)]
+    costs = [None if text is None else Decimal(text) for text in found["cost"]]
+    columns = {name: _column(name, values) for name, values in (found | {"cache_write": written}).items()}
+    columns["cost"] = pd.Series([_float(cost) for cost in costs], dtype="float64")
+    frame = pd.DataFrame({name: columns[name] for name in COLUMNS})
     if exact:
-        columns["cost_exact"] = pd.Series(costs, dtype="object")
-    return pd.DataFrame(columns)
+        frame["cost_exact"] = pd.Series(costs, dtype="object")
+    return frame
 
 
 def _column(name: str, values: list[Any]) -> pd.Series[Any]:

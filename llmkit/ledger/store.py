@@ -15,7 +15,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from llmkit.core.errors import LLMKitError
 from llmkit.core.reply import Reply
@@ -34,6 +34,9 @@ _UPSERT: Final = (
     "WHERE settled IS NULL"
 )
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM attempts WHERE "  # noqa: S608
+_ID: Final = COLUMNS.index("id")
+_STARTED: Final = COLUMNS.index("started")
+_Cells: TypeAlias = tuple[Any, ...]
 #: After a failed write, the file is left alone for so long (a locked file costs a wait each time).
 _PAUSE: Final = 0.5
 
@@ -49,13 +52,13 @@ class Ledger:
     """
 
     def __init__(self, path: str, *, mask: entry.Mask = entry.mask_likely_keys) -> None:
+        self._opened: Opened | None = None
         self.path = path
         self.notices: list[str] = []
         #: Settles that came twice, or for a row that nobody knows.
         self.ignored_settles = 0
         self._mask = mask
         self._lock = threading.RLock()
-        self._opened: Opened | None = None
         self._writer = this_process()
         self._begun: dict[str, tuple[entry.Row, float]] = {}
         self._held: dict[str, entry.Row] = {}
@@ -175,16 +178,17 @@ class Ledger:
         >>> list(Ledger.open(":memory:").rows(tag="'; DROP TABLE attempts; --"))
         []
         """
-        wanted = Filter(**filters) if wanted is None else wanted
-        where, values = wanted.where()
-        with self._lock:
-            held = {name: dict(row) for name, row in self._held.items()}
-        found = self._read(where, values)
-        if held:
-            found = [row for row in found if row["id"] not in held]
-            found += _select(_in_memory(held.values()), where, values)
-            found.sort(key=lambda row: (row["started"], row["id"]))
-        return iter(found)
+        found = self._find(Filter(**filters) if wanted is None else wanted)
+        return (dict(zip(COLUMNS, row, strict=True)) for row in found)
+
+    def columns(self, wanted: Filter) -> dict[str, list[Any]]:
+        """The same rows column by column, which is quicker for many.
+
+        >>> Ledger.open(":memory:").columns(Filter())["cost"]
+        []
+        """
+        found = self._find(wanted)
+        return {name: [row[at] for row in found] for at, name in enumerate(COLUMNS)}
 
     @property
     def healthy(self) -> bool:
@@ -218,6 +222,10 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if self._opened is not None:
+            self._opened.db.close()
 
     def __repr__(self) -> str:
         return f"<Ledger {self.path}{'' if self.healthy else ', not healthy'}>"
@@ -261,7 +269,20 @@ class Ledger:
                     return False
         return False
 
-    def _read(self, where: str, values: list[Any]) -> list[entry.Row]:
+    def _find(self, wanted: Filter) -> list[_Cells]:
+        where, values = wanted.where()
+        with self._lock:
+            held = {name: dict(row) for name, row in self._held.items()}
+        found = self._read(where, values)
+        if held:
+            found = [row for row in found if row[_ID] not in held]
+            with contextlib.closing(open_memory().db) as db:
+                _store(db, list(held.values()))
+                found += _select(db, where, values)
+            found.sort(key=lambda row: (row[_STARTED], row[_ID]))
+        return found
+
+    def _read(self, where: str, values: list[Any]) -> list[_Cells]:
         try:
             return self._select(where, values)
         except sqlite3.DatabaseError as error:
@@ -270,7 +291,7 @@ class Ledger:
                     raise
             return self._select(where, values)
 
-    def _select(self, where: str, values: list[Any]) -> list[entry.Row]:
+    def _select(self, where: str, values: list[Any]) -> list[_Cells]:
         with self._lock:
             opened = self._database()
             if opened.path is None or not opened.writable:
@@ -288,7 +309,7 @@ class Ledger:
         except sqlite3.Error as error:
             self._complain(error)
             return None
-        return (found[0], None) if found else None
+        return (dict(zip(COLUMNS, found[0], strict=True)), None) if found else None
 
     def _replaced_corrupt(self) -> bool:
         if self._opened is None or self._opened.path is None:
@@ -342,15 +363,8 @@ def _store(db: sqlite3.Connection, rows: list[entry.Row]) -> None:
         raise
 
 
-def _select(db: sqlite3.Connection, where: str, values: list[Any]) -> list[entry.Row]:
-    found = db.execute(f"{_SELECT}{where} ORDER BY started, id", values)
-    return [dict(zip(COLUMNS, row, strict=True)) for row in found]
-
-
-def _in_memory(rows: Any) -> sqlite3.Connection:
-    db = open_memory().db
-    _store(db, list(rows))
-    return db
+def _select(db: sqlite3.Connection, where: str, values: list[Any]) -> list[_Cells]:
+    return db.execute(f"{_SELECT}{where} ORDER BY started, id", values).fetchall()
 
 
 _LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()

@@ -184,6 +184,11 @@ def test_what_looks_like_a_key_is_masked(ledger, begin, secret):
     assert secret not in str(only(ledger))
 
 
+def test_ordinary_words_are_not_masked(ledger, begin):
+    begin(ledger, tag="keyboard-interrupt-handling and risk-assessment-of-everything")
+    assert only(ledger)["tag"] == "keyboard-interrupt-handling and risk-assessment-of-everything"
+
+
 def test_a_mask_of_ones_own_is_asked_before_anything_is_cut(path, begin):
     secret = "x" * 20 + "hunter2"
     with Ledger.open(path, mask=lambda text: text.replace(secret, "•••")) as ledger:
