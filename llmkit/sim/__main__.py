@@ -36,9 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    except OSError as error:
-        print(f"The simulator can't listen on port {options.port}: {error.strerror}.", file=sys.stderr)
-        return 1
     print(simulator.url, flush=True)
     _explain(simulator.url)
     _wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from llmkit.sim.bills import twist
 from llmkit.sim.exchange import Answer, Ask, Call, Media, Reject, Thought, Tool, Turn
@@ -303,7 +303,7 @@ def _marked_parts(body: Mapping[str, Any]) -> list[Any]:
     return parts
 
 
-def _is_int(value: Any) -> bool:
+def _is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -340,7 +340,7 @@ def _blocks(ask: Ask, answer: Answer, mint: Mint) -> list[dict[str, Any]]:
     return blocks
 
 
-def _message(ask: Ask, mint: Mint, answer: Answer) -> dict[str, Any]:
+def _message(ask: Ask, mint: Mint) -> dict[str, Any]:
     return {
         "model": ask.model.name,
         "id": mint.id("msg_01", length=22),
@@ -368,10 +368,9 @@ def document(ask: Ask, answer: Answer, mint: Mint) -> dict[str, Any]:
     """The whole answer as one message."""
     content = []
     for block in _blocks(ask, answer, mint):
-        if block["type"] == "tool_use":
-            block = {**block, "input": block["input"].parsed}
-        content.append(block)
-    made = {**_message(ask, mint, answer), "content": content, **_ending(answer)}
+        is_call = block["type"] == "tool_use"
+        content.append({**block, "input": block["input"].parsed} if is_call else block)
+    made = {**_message(ask, mint), "content": content, **_ending(answer)}
     if bill := usage(answer):
         made["usage"] = bill
     return made
@@ -379,7 +378,7 @@ def document(ask: Ask, answer: Answer, mint: Mint) -> dict[str, Any]:
 
 def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     """The answer as a stream."""
-    start = _message(ask, mint, answer)
+    start = _message(ask, mint)
     if bill := usage(answer, output=1):
         start["usage"] = bill
     frames = [Frame(sse("message_start", {"type": "message_start", "message": start}))]

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from llmkit.sim.http import BadHTTP, HTTPRequest, RequestParser, TooLarge, head
 
@@ -34,25 +35,29 @@ class Connection(asyncio.Protocol):
     # -- from the loop ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        """A client has come."""
+        self._transport = cast("asyncio.Transport", transport)
         self._all.add(self)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """It has left, or was sent away."""
         self.gone.set()
         self._room.set()
         self._all.discard(self)
 
     def pause_writing(self) -> None:
+        """It reads too slowly."""
         self._room.clear()
 
     def resume_writing(self) -> None:
+        """It has caught up."""
         self._room.set()
 
     def data_received(self, data: bytes) -> None:
+        """It says something."""
         try:
             self._waiting.extend(self._parser.feed(data))
         except TooLarge as error:

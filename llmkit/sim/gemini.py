@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,9 +64,7 @@ def parse(
     body = {_camel(key): value for key, value in body.items()}
     for key in body:
         if key not in _FIELDS:
-            raise Reject(
-                400, f'Invalid JSON payload received. Unknown name "{key}": Cannot find field.'
-            )
+            raise Reject(400, f'Invalid JSON payload received. Unknown name "{key}": Cannot find field.')
     config = body.get("generationConfig")
     config = {_camel(k): v for k, v in config.items()} if isinstance(config, dict) else {}
     thinking = config.get("thinkingConfig")
@@ -145,7 +142,9 @@ def _turn(content: Any, i: int) -> Turn:
     thoughts: list[Thought] = []
     parts = content.get("parts")
     if not isinstance(parts, list) or not parts:
-        raise Reject(400, f"* GenerateContentRequest.contents[{i}].parts: contents.parts must not be empty.\n")
+        raise Reject(
+            400, f"* GenerateContentRequest.contents[{i}].parts: contents.parts must not be empty.\n"
+        )
     for j, raw in enumerate(parts):
         if not isinstance(raw, dict):
             raise Reject(400, f"Invalid value at 'contents[{i}].parts[{j}]': expected an object.")
@@ -217,7 +216,9 @@ def _tools(value: Any) -> tuple[Tool, ...]:
         for raw in declared or ():
             tool = {_camel(k): v for k, v in raw.items()}
             if not tool.get("name"):
-                raise Reject(400, "* GenerateContentRequest.tools[0].function_declarations[0].name: required\n")
+                raise Reject(
+                    400, "* GenerateContentRequest.tools[0].function_declarations[0].name: required\n"
+                )
             schema = tool.get("parametersJsonSchema") or tool.get("parameters") or {"type": "object"}
             tools.append(Tool(str(tool["name"]), str(tool.get("description") or ""), schema))
     return tuple(tools)
@@ -331,7 +332,7 @@ def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     if answer.thinking and not answer.calls:
         closing["thoughtSignature"] = sign(answer.text)
     last = _finish(_chunk(ask, answer, mint, [closing], answer.count.output - answer.count.reasoning), answer)
-    frames.append(Frame(_event(last), 0, "end"))
+    frames.append(Frame(_event(last), 0, "close"))
     return _rendering(ask, answer, mint, frames)
 
 

@@ -34,7 +34,9 @@ def refusal(headers: Mapping[str, str], port: int, *, open_host: bool = False) -
     if not open_host and host not in ours:
         return "The Host header does not name this simulator."
     origin = headers.get("origin")
-    if origin is not None and (urlsplit(origin).netloc.lower() not in ours | {host} or not origin.startswith("http")):
+    if origin is not None and (
+        urlsplit(origin).netloc.lower() not in ours | {host} or not origin.startswith("http")
+    ):
         return "Requests from web pages of other origins are refused."
     return None
 

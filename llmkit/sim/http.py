@@ -71,7 +71,7 @@ class BadHTTP(Exception):
 class RequestParser:
     """Feed it bytes, take requests."""
 
-    __slots__ = ("_buffer", "_chunks", "_head", "_max_body", "_need", "wants_continue")
+    __slots__ = ("_buffer", "_chunks", "_head", "_max_body", "_need", "_size", "wants_continue")
 
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
@@ -79,6 +79,7 @@ class RequestParser:
         self._head: HTTPRequest | None = None
         self._need = 0  # bytes of body still to come; -1: chunked
         self._chunks: list[bytes] = []
+        self._size = 0
         self.wants_continue = False
 
     def feed(self, data: bytes) -> list[HTTPRequest]:
@@ -90,26 +91,28 @@ class RequestParser:
         return done
 
     def _next(self) -> HTTPRequest | None:
-        if self._head is None and not self._read_head():
+        if self._head is None:
+            self._head = self._read_head()
+        request = self._head
+        if request is None:
             return None
-        assert self._head is not None
         if self._need >= 0:
             if len(self._buffer) < self._need:
                 return None
-            self._head.body = bytes(self._buffer[: self._need])
+            request.body = bytes(self._buffer[: self._need])
             del self._buffer[: self._need]
-        elif not self._read_chunks():
+        elif not self._read_chunks(request):
             return None
-        request, self._head = self._head, None
+        self._head = None
         self.wants_continue = False
         return request
 
-    def _read_head(self) -> bool:
+    def _read_head(self) -> HTTPRequest | None:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > MAX_HEAD:
                 raise BadHTTP("head too long")
-            return False
+            return None
         lines = self._buffer[:end].decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
         try:
@@ -124,8 +127,9 @@ class RequestParser:
             headers[name.strip().lower()] = value.strip()
         connection = headers.get("connection", "").lower()
         keep = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
-        self._head = HTTPRequest(method, target, headers, keep_alive=keep)
+        request = HTTPRequest(method, target, headers, keep_alive=keep)
         self._chunks = []
+        self._size = 0
         if "chunked" in headers.get("transfer-encoding", "").lower():
             self._need = -1
         else:
@@ -134,12 +138,11 @@ class RequestParser:
                 raise BadHTTP("a content-length that is no number")
             self._need = int(length)
             if self._need > self._max_body:
-                raise TooLarge(self._head)
+                raise TooLarge(request)
         self.wants_continue = headers.get("expect", "").lower() == "100-continue"
-        return True
+        return request
 
-    def _read_chunks(self) -> bool:
-        assert self._head is not None
+    def _read_chunks(self, request: HTTPRequest) -> bool:
         while True:
             line_end = self._buffer.find(b"\r\n")
             if line_end < 0:
@@ -148,14 +151,15 @@ class RequestParser:
                 size = int(self._buffer[:line_end].split(b";")[0], 16)
             except ValueError:
                 raise BadHTTP("a chunk without its size") from None
-            if sum(map(len, self._chunks)) + size > self._max_body:
-                raise TooLarge(self._head)
+            if self._size + size > self._max_body:
+                raise TooLarge(request)
             if len(self._buffer) < line_end + 2 + size + 2:
                 return False
             self._chunks.append(bytes(self._buffer[line_end + 2 : line_end + 2 + size]))
             del self._buffer[: line_end + 2 + size + 2]
+            self._size += size
             if size == 0:
-                self._head.body = b"".join(self._chunks)
+                request.body = b"".join(self._chunks)
                 return True
 
 

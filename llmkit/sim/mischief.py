@@ -99,9 +99,7 @@ def _coursed(rendering: Rendering, frames: list[Frame], faults: Faults) -> list[
     return frames
 
 
-def _interrupted(
-    rendering: Rendering, frames: list[Frame], faults: Faults
-) -> tuple[list[Step], bool]:
+def _interrupted(rendering: Rendering, frames: list[Frame], faults: Faults) -> tuple[list[Step], bool]:
     """Faults that stop a stream without ending it."""
     steps: list[Step] = list(frames)
     if "drop" in faults:

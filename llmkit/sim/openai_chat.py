@@ -64,7 +64,9 @@ def parse(
     stream = body.get("stream") is True
     options = body.get("stream_options")
     if options is not None and not stream:
-        raise bad("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
+        raise bad(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
+        )
     fmt = body.get("response_format")
     fmt = fmt if isinstance(fmt, dict) else {}
     schema = None
@@ -129,9 +131,7 @@ def _turns(messages: Any) -> tuple[Turn, ...]:
     if messages is None:
         raise bad("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
     if not isinstance(messages, list):
-        raise bad(
-            "Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type"
-        )
+        raise bad("Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
     if not messages:
         raise bad(
             "Invalid 'messages': empty array. Expected an array with minimum length 1.",
@@ -145,7 +145,7 @@ def _turn(message: Any, where: str) -> Turn:
     if not isinstance(message, dict):
         raise bad(f"Invalid type for '{where}': expected an object.", where, "invalid_type")
     role = message.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise bad(
             f"Invalid value: '{role}'. Supported values are: 'system', 'assistant', 'user', 'function', "
             "'tool', and 'developer'.",
@@ -416,7 +416,9 @@ class _Chunks:
         before, after = holed(None, lambda hole: self.chunk(build(hole)))
         ends = [after]
         if self.d.obfuscation:
-            ends = [after.replace('"sim0"', f'"{"q8Zt3vLm0RxK2wYd"[: 16 - (5 * i) % 16]}"') for i in range(16)]
+            ends = [
+                after.replace('"sim0"', f'"{"q8Zt3vLm0RxK2wYd"[: 16 - (5 * i) % 16]}"') for i in range(16)
+            ]
         turn = len(ends)
         return [
             Frame(f"{before}{dumps(piece)}{ends[i % turn]}".encode(), n, "token")
@@ -435,7 +437,12 @@ def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     if d.filter_frame:
         blank = {**chunks.base, "id": "", "object": "", "model": "", "created": 0, "choices": []}
         frames.append(
-            Frame(sse(None, {**blank, "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]}))
+            Frame(
+                sse(
+                    None,
+                    {**blank, "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]},
+                )
+            )
         )
     first: dict[str, Any] = {"role": "assistant", "content": ""}
     if d.name == "openai":
@@ -478,7 +485,9 @@ def _call_frames(chunks: _Chunks, index: int, made: str, call: Call, group: int)
 
     if d.whole_arguments:
         whole = {"name": call.name, "arguments": call.arguments}
-        return [chunks.one(delta(whole, id=made, type="function"), sum(n for _, n in pieces(call.arguments, 1)))]
+        return [
+            chunks.one(delta(whole, id=made, type="function"), sum(n for _, n in pieces(call.arguments, 1)))
+        ]
     opening = chunks.one(delta({"name": call.name, "arguments": ""}, id=made, type="function"))
     return [opening, *chunks.many(call.arguments, lambda hole: delta({"arguments": hole}), group)]
 

@@ -105,7 +105,7 @@ def _item(item: dict[str, Any], where: str) -> Turn:
     match item.get("type", "message"):
         case "message":
             role = item.get("role")
-            if role not in _ROLES:
+            if not isinstance(role, str) or role not in _ROLES:
                 raise bad(
                     f"Invalid value: '{role}'. Supported values are: 'assistant', 'system', 'developer', "
                     "and 'user'.",
@@ -384,11 +384,17 @@ def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     return Rendering(
         events.frames,
         text=text,
-        error=lambda status, message: events.make(
-            "error", code="server_error" if status >= 500 else "rate_limit_exceeded", message=message, param=None
-        ).data,
+        error=lambda status, message: (
+            events.make(
+                "error",
+                code="server_error" if status >= 500 else "rate_limit_exceeded",
+                message=message,
+                param=None,
+            ).data
+        ),
         unknown=sse(
-            "response.sim_unknown", {"type": "response.sim_unknown", "note": "ignore me", "sequence_number": 0}
+            "response.sim_unknown",
+            {"type": "response.sim_unknown", "note": "ignore me", "sequence_number": 0},
         ),
     )
 
@@ -413,7 +419,7 @@ def _write_message(events: _Events, index: int, item: dict[str, Any]) -> None:
     opened = {**item, "status": "in_progress", "content": []}
     events.add("response.output_item.added", item=opened, output_index=index)
     events.add("response.content_part.added", part={**part, field: ""}, **place)
-    more = {} if refused else {"logprobs": []}
+    more: dict[str, Any] = {} if refused else {"logprobs": []}
     events.deltas(f"{name}.delta", part[field], **place, **more)
     events.add(f"{name}.done", 0, "other", **{field: part[field]}, **place, **more)
     events.add("response.content_part.done", 0, "other", part=part, **place)
@@ -425,9 +431,7 @@ def _write_call(events: _Events, index: int, item: dict[str, Any]) -> None:
     opened = {**item, "status": "in_progress", "arguments": ""}
     events.add("response.output_item.added", item=opened, output_index=index)
     events.deltas("response.function_call_arguments.delta", item["arguments"], **place)
-    events.add(
-        "response.function_call_arguments.done", 0, "other", arguments=item["arguments"], **place
-    )
+    events.add("response.function_call_arguments.done", 0, "other", arguments=item["arguments"], **place)
     events.add("response.output_item.done", 0, "close", item=item, output_index=index)
 
 

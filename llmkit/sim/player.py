@@ -15,6 +15,7 @@ from llmkit.sim.journal import Outcome, Seen
 from llmkit.sim.mischief import Hangup, Pause, Step
 
 _WRITE = 64 * 1024
+More = Callable[[str, int], Frame]
 
 
 class Wire(Protocol):
@@ -22,9 +23,14 @@ class Wire(Protocol):
 
     gone: asyncio.Event
 
-    def write(self, data: bytes) -> None: ...
-    async def drain(self) -> None: ...
-    async def hang_up(self, *, reset: bool) -> None: ...
+    def write(self, data: bytes) -> None:
+        """Put bytes on their way."""
+
+    async def drain(self) -> None:
+        """Wait while the client reads more slowly than we write."""
+
+    async def hang_up(self, *, reset: bool) -> None:
+        """End the connection."""
 
 
 @dataclass(slots=True)
@@ -40,7 +46,7 @@ class Plan:
     wait: float = 0.0  # before the headers
     per_chunk: int = 0
     faults: Faults = NONE
-    more: Callable[[str, int], Frame] | None = None  # endless talk
+    more: More | None = None  # endless talk
     seed: int = 0
     tokens: int = 0  # of a body
     blob: bytes = field(default=b"")  # a stream without faults or pace, already in chunks
@@ -76,6 +82,7 @@ class _Sender:
         self.limit: float | None = None
         if "cut" in self.faults and self.faults.get("cut")[0].isdigit():
             self.limit = self.faults.number("cut")
+        self.endless = "endless" in self.faults
         self.split = self.faults.get("split")[0] if "split" in self.faults else ""
 
     async def run(self) -> None:
@@ -113,7 +120,7 @@ class _Sender:
         plan = self.plan
         self.wire.write(head(plan.status, [*plan.headers, ("transfer-encoding", "chunked")]))
         if plan.blob:
-            self.wire.write(plan.blob)
+            self.wire.write(plan.blob + LAST_CHUNK)
             self.seen.bytes_sent += len(plan.blob)
             self.seen.tokens_sent += plan.tokens
             await self.flush()
@@ -145,7 +152,9 @@ class _Sender:
         """Frame by frame on a schedule fixed at the start, so that pace does not drift. What is due
         together goes out together, though still as one HTTP chunk for each frame."""
         loop = asyncio.get_running_loop()
-        rate = 1 / self.faults.number("drip") if "drip" in self.faults else self.plan.rate
+        rate = self.plan.rate
+        if "drip" in self.faults:
+            rate = 1 / max(self.faults.number("drip"), 1e-6)
         start, sent = loop.time(), 0
         for step in steps:
             match step:
@@ -164,8 +173,8 @@ class _Sender:
                 case Hangup():
                     await self.flush()
                     await self.cut(reset=step.reset)
-            if "endless" in self.faults and isinstance(step, Frame) and step.kind == "token":
-                await self.talk(rate)
+            if self.endless and isinstance(step, Frame) and step.kind == "token" and self.plan.more:
+                await self.talk(self.plan.more, rate)
 
     async def frame(self, frame: Frame) -> None:
         data = frame.data
@@ -183,11 +192,10 @@ class _Sender:
                 at += size
         self.seen.tokens_sent += frame.tokens
 
-    async def talk(self, rate: float) -> None:
+    async def talk(self, more: More, rate: float) -> None:
         """Never stop. Without a pace of its own it talks as fast as the client reads, within reason."""
-        assert self.plan.more is not None
         while True:
-            await self.frame(self.plan.more(" and so on", 3))
+            await self.frame(more(" and so on", 3))
             await self.flush()
             await self.sleep(3 / rate if rate else 0.001)
 
@@ -263,5 +271,3 @@ def joined(frames: list[Frame], per_chunk: int = 0) -> list[tuple[bytes, int]]:
     if pending:
         close()
     return writes
-
-

@@ -6,8 +6,8 @@ import time
 from email.utils import formatdate
 
 from llmkit.sim import anthropic, gemini, openai_chat
-from llmkit.sim.exchange import Reject, Wire
 from llmkit.sim.dialects import OPENAI, Dialect
+from llmkit.sim.exchange import Reject, Wire
 from llmkit.sim.faults import Faults
 from llmkit.sim.frames import dumps
 
@@ -29,6 +29,13 @@ _SAYINGS = {
 _PAGE = (
     "<!doctype html><html><head><title>{status}</title><style>body{{font-family:serif}}</style></head>"
     "<body><h1>{status} {words}</h1><hr><center>simulated-gateway/1.0</center></body></html>"
+)
+
+_QUOTA = Reject(
+    429,
+    "You exceeded your current quota, please check your plan and billing details.",
+    kind="insufficient_quota",
+    code="insufficient_quota",
 )
 
 Refusal = tuple[int, list[tuple[str, str]], bytes]
@@ -95,7 +102,8 @@ def too_long(wire: Wire, asked: int, limit: int) -> Reject:
             return Reject(400, f"prompt is too long: {asked} tokens > {limit} maximum")
         case "gemini.generate":
             return Reject(
-                400, f"The input token count ({asked}) exceeds the maximum number of tokens allowed ({limit})."
+                400,
+                f"The input token count ({asked}) exceeds the maximum number of tokens allowed ({limit}).",
             )
         case "openai.responses":
             return Reject(
@@ -136,7 +144,7 @@ def _asked_for(wire: Wire, dialect: Dialect, faults: Faults, failing: bool) -> R
     if "status" in faults:
         return _plain(wire, dialect, int(faults.number("status")))
     if "quota" in faults:
-        return written(wire, _quota(wire), dialect)
+        return written(wire, _QUOTA, dialect)
     if "credit" in faults:
         return _plain(wire, dialect, 402)
     if "context" in faults:
@@ -146,16 +154,11 @@ def _asked_for(wire: Wire, dialect: Dialect, faults: Faults, failing: bool) -> R
         page = _PAGE.format(status=status, words="Bad Gateway" if status >= 500 else "Please log in")
         return status, [("content-type", "text/html; charset=utf-8")], page.encode()
     if "redirect" in faults:
-        status, _, url = faults.items["redirect"].partition(":")
-        return int(status), [("location", url or "http://elsewhere.invalid/v1/")], b""
+        code, _, url = faults.items["redirect"].partition(":")
+        return int(code), [("location", url or "http://elsewhere.invalid/v1/")], b""
     if "retry-after" in faults and "fails" not in faults:
         return _plain(wire, dialect, 429)
     return None
-
-
-def _quota(wire: Wire) -> Reject:
-    message = "You exceeded your current quota, please check your plan and billing details."
-    return Reject(429, message, kind="insufficient_quota", code="insufficient_quota")
 
 
 def _plain(wire: Wire, dialect: Dialect, status: int) -> Refusal:

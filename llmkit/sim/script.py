@@ -56,7 +56,9 @@ class Prompter:
         """Add to the script: lists go to the end of the queue, new dict entries replace equal keys."""
         with self._lock:
             if isinstance(script, str | Say):
-                raise TypeError("A script is a dict, a list or a callable; for one answer give a list of one.")
+                raise TypeError(
+                    "A script is a dict, a list or a callable; for one answer give a list of one."
+                )
             if callable(script):
                 self._callables.append(script)
             elif isinstance(script, Mapping):

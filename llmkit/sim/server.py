@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import weakref
@@ -16,7 +17,7 @@ from llmkit.sim.connection import Connection
 from llmkit.sim.exchange import Reject
 from llmkit.sim.http import HTTPRequest, head
 from llmkit.sim.journal import Journal, Outcome, Seen
-from llmkit.sim.player import play
+from llmkit.sim.player import Plan, play
 from llmkit.sim.routes import route
 from llmkit.sim.script import Script
 from llmkit.sim.service import Service, Settings, read_pace
@@ -82,11 +83,19 @@ class Simulator:
         if self._thread is not None:
             return self
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        self._listener = socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
-        self._port = self._listener.getsockname()[1]
+        try:
+            listener = socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise ConfigError(
+                f"The simulator can't listen on port {self._port}.",
+                why=f"{error.strerror or error}.",
+                hint="Port 0 takes any free one.",
+            ) from None
+        self._listener = listener
+        self._port = listener.getsockname()[1]
         ready = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(ready,), name=f"llmkit-sim-{self._port}", daemon=True
+            target=self._run, args=(listener, ready), name=f"llmkit-sim-{self._port}", daemon=True
         )
         self._thread.start()
         ready.wait()
@@ -171,17 +180,17 @@ class Simulator:
 
     # -- on the thread ------------------------------------------------------------------------
 
-    def _run(self, ready: threading.Event) -> None:
+    def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         with asyncio.Runner() as runner:
-            runner.run(self._main(ready))
+            runner.run(self._main(listener, ready))
 
-    async def _main(self, ready: threading.Event) -> None:
+    async def _main(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._connections = set()
         server = await self._loop.create_server(
             lambda: Connection(self._serve, self._too_large, self._connections, self._max_body),
-            sock=self._listener,
+            sock=listener,
             backlog=_BACKLOG,
         )
         ready.set()
@@ -205,15 +214,23 @@ class Simulator:
         outcome: Outcome = "cut"
         try:
             why = guard.refusal(headers, self._port, open_host=self._host not in guard.LOOPBACK)
-            if why is not None:
-                plan = self._service.refuse(request, Reject(403, why))
-            else:
-                plan = self._service.plan(request, seen)
+            plan = (
+                self._planned(request, seen)
+                if why is None
+                else self._service.refuse(request, Reject(403, why))
+            )
             seen.status = plan.status
             outcome = await play(connection, plan, seen)
         finally:
             self._journal.end(seen, outcome)
         return outcome == "done" and request.keep_alive
+
+    def _planned(self, request: HTTPRequest, seen: Seen) -> Plan:
+        try:
+            return self._service.plan(request, seen)
+        except Exception as error:  # noqa: BLE001  a fault of ours must not look like a silent server
+            why = f"The simulator itself failed: {type(error).__name__}: {error}"
+            return self._service.refuse(request, Reject(500, why))
 
     def _too_large(self, request: HTTPRequest) -> bytes:
         reject = Reject(413, "Request exceeds the maximum allowed number of bytes.")
@@ -246,8 +263,6 @@ def _in_child() -> None:
     for callback in after_fork:
         callback()
 
-
-import os  # noqa: E402
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)

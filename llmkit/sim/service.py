@@ -16,7 +16,7 @@ from llmkit.sim.answers import answer, flood
 from llmkit.sim.dialects import OPENAI
 from llmkit.sim.exchange import Answer, Ask, Reject, Wire
 from llmkit.sim.faults import Faults
-from llmkit.sim.frames import Rendering, dumps
+from llmkit.sim.frames import Frame, Rendering, dumps
 from llmkit.sim.http import HTTPRequest
 from llmkit.sim.journal import Seen
 from llmkit.sim.mint import Mint
@@ -27,7 +27,13 @@ from llmkit.sim.promptcache import PromptCache
 from llmkit.sim.routes import Route, route
 from llmkit.sim.script import Prompter
 
-_KEPT_RENDERINGS = 64
+_KEPT_BYTES = 64 * 1024 * 1024
+#: Bodies too short for a prompt cache: the same one always gets the same bill.
+_SHORT = 3 * 1024
+_GREETING = (
+    b"The llmkit simulator. OpenAI clients: this address plus /v1. Anthropic and Gemini clients: this address.\n"
+    b"GET /v1/models lists the models; docs/simulator.md tells the rest.\n"
+)
 _SSE = "text/event-stream; charset=utf-8"
 _WIRES: Mapping[Wire, Any] = {
     "anthropic.messages": anthropic,
@@ -73,6 +79,8 @@ class Service:
     def plan(self, request: HTTPRequest, seen: Seen) -> Plan:
         """The response to a request that was let in."""
         self._number += 1
+        if request.path == "/":
+            return Plan(200, [("content-type", "text/plain; charset=utf-8")], _GREETING)
         where = route(request.path, request.query, request.headers)
         if where is None:
             return self._refuse("openai.chat", Reject(404, f"Invalid URL ({request.method} {request.path})"))
@@ -207,11 +215,11 @@ class Service:
         key = self._key(ask, where, request)
         rate, wait = self._pace(ask.model, request.headers)
         plain = not wanted and not self.prompter
-        if plain and ask.stream and not rate and ask.cached_prefix is None:
-            if (kept := self._blobs.get(key)) is not None and ask.input_tokens < 1024:
-                self._blobs.move_to_end(key)
-                headers = self._headers(ask.wire, [("content-type", _SSE), ("cache-control", "no-cache")])
-                return Plan(200, headers, steps=[], blob=kept[0], tokens=kept[1], wait=wait)
+        keeps = plain and ask.stream and where.sse and not rate and len(request.body) < _SHORT
+        if keeps and (kept := self._blobs.get(key)) is not None:
+            self._blobs.move_to_end(key)
+            headers = self._headers(ask.wire, [("content-type", _SSE), ("cache-control", "no-cache")])
+            return Plan(200, headers, steps=[], blob=kept[0], tokens=kept[1], wait=wait)
         made, wanted = self._say(ask, wanted)
         ask = flood(ask, wanted)
         mint = Mint(key, self.created)
@@ -222,7 +230,7 @@ class Service:
         else:
             rendering = _WIRES[ask.wire].render(ask, made, mint)
             self._as_stream(plan, ask, where, rendering)
-            if plain and not rate and where.sse:
+            if keeps:
                 self._keep(plan, key)
         return plan
 
@@ -264,9 +272,10 @@ class Service:
 
     def _keep(self, plan: Plan, key: bytes) -> None:
         """Remember the rendered stream: a benchmark that asks the same again gets it without work."""
-        writes = joined(plan.steps, plan.per_chunk)  # type: ignore[arg-type]
+        frames = [step for step in plan.steps or () if isinstance(step, Frame)]
+        writes = joined(frames, plan.per_chunk)
         self._blobs[key] = (b"".join(data for data, _ in writes), sum(n for _, n in writes))
-        while len(self._blobs) > _KEPT_RENDERINGS:
+        while len(self._blobs) > 1 and sum(len(data) for data, _ in self._blobs.values()) > _KEPT_BYTES:
             self._blobs.popitem(last=False)
 
     def _key(self, ask: Ask, where: Route, request: HTTPRequest) -> bytes:
