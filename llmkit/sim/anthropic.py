@@ -13,7 +13,6 @@ from llmkit.sim.mint import THOUGHT_MARK, Mint, sign
 from llmkit.sim.models import SimModel
 from llmkit.sim.tokens import pieces
 
-WIRE = "anthropic.messages"
 #: From this version of the API on, sampling parameters are refused.
 NO_SAMPLING = "2026-10-21"
 _GROUP = 3

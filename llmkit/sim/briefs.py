@@ -157,7 +157,7 @@ class Brief:
     def material(self) -> str:
         """The text that the prompt brings along to be worked on: what is quoted, fenced, after a colon
         or below the first paragraph; the whole prompt where there is none such."""
-        found = [a or b for a, b in _QUOTED.findall(self.text)]
+        found: list[str] = [a or b for a, b in _QUOTED.findall(self.text)]
         if found:
             return max(found, key=len).strip()
         head, colon, tail = self.text.partition(":")

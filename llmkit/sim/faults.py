@@ -80,7 +80,7 @@ _ALL = (
 FAULTS: Mapping[str, FaultKind] = {kind.name: kind for kind in _ALL}
 
 #: What chaos picks from where it isn't told: faults that end by themselves.
-CHAOS = (
+CHAOS: tuple[str, ...] = (
     "status=500",
     "status=503",
     "status=529",

@@ -13,7 +13,6 @@ from llmkit.sim.mint import Mint, sign
 from llmkit.sim.models import SimModel
 from llmkit.sim.tokens import pieces
 
-WIRE = "gemini.generate"
 _GROUP = 12
 _STATUSES = {
     400: "INVALID_ARGUMENT",

@@ -343,7 +343,7 @@ def _value(node: ast.AST) -> float:
             base, power = _value(left), _value(right)
             if abs(power) > 64 or abs(base) > 1e6:
                 raise ValueError("too large")
-            return float(base**power) if power < 0 else base**power  # type: ignore[no-any-return]
+            return float(base**power) if power < 0 else base**power
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             return _OPERATORS[type(op)](_value(left), _value(right))
         case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -163,7 +163,7 @@ MODELS: Mapping[str, SimModel] = {model.name: model for model in _ALL}
 UNKNOWN = SimModel("", "A model the simulator doesn't know by name.", rate=100, ttft=0.25)
 
 _PARAMETERS = re.compile(r"^(?P<name>.+?):(?P<parameters>[a-z_]+=[\w.]+(?:,[a-z_]+=[\w.]+)*)$")
-_SETTABLE = {
+_SETTABLE: Mapping[str, tuple[str, Callable[[str], float]]] = {
     "tokens": ("length", int),
     "rate": ("rate", float),
     "ttft": ("ttft", lambda ms: float(ms) / 1000),

@@ -13,17 +13,15 @@ from llmkit.sim.frames import Frame, Rendering, dumps, sse
 from llmkit.sim.media import from_url
 from llmkit.sim.mint import THOUGHT_MARK, Mint, is_sealed, seal
 from llmkit.sim.models import SimModel
+from llmkit.sim.openai_chat_asks import bad
 from llmkit.sim.tokens import pieces
 
-WIRE = "openai.responses"
 _ROLES: Mapping[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
     "assistant": "assistant",
 }
-
-bad = openai_chat.bad
 
 
 # -- requests in ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from llmkit.sim.faults import NONE, Faults
 from llmkit.sim.frames import Frame
@@ -16,6 +16,14 @@ from llmkit.sim.mischief import Hangup, Pause, Step
 
 _WRITE = 64 * 1024
 More = Callable[[str, int], Frame]
+
+
+class Write(NamedTuple):
+    """Bytes for the socket, and how much of the answer is in them."""
+
+    data: bytes
+    size: int  # of the body, without the chunks' heads
+    tokens: int
 
 
 class Wire(Protocol):
@@ -49,7 +57,7 @@ class Plan:
     more: More | None = None  # endless talk
     seed: int = 0
     tokens: int = 0  # of a body
-    blob: bytes = field(default=b"")  # a stream without faults or pace, already in chunks
+    writes: list[Write] = field(default_factory=list)  # a stream without faults or pace, ready to go
 
 
 class _Gone(Exception):
@@ -119,14 +127,11 @@ class _Sender:
     async def stream(self, steps: list[Step]) -> None:
         plan = self.plan
         self.wire.write(head(plan.status, [*plan.headers, ("transfer-encoding", "chunked")]))
-        if plan.blob:
-            self.wire.write(plan.blob + LAST_CHUNK)
-            self.seen.bytes_sent += len(plan.blob)
-            self.seen.tokens_sent += plan.tokens
-            await self.flush()
-            return
         await self.after_head()
-        if plan.rate or self.faults:
+        if plan.writes:
+            for write in plan.writes:
+                await self.big(write)
+        elif plan.rate or self.faults:
             await self.paced(steps)
         else:
             await self.at_once([s for s in steps if isinstance(s, Frame)])
@@ -142,11 +147,14 @@ class _Sender:
             await self.cut()
 
     async def at_once(self, frames: list[Frame]) -> None:
-        for data, tokens in joined(frames, self.plan.per_chunk):
-            self.wire.write(data)
-            self.seen.bytes_sent += len(data)
-            self.seen.tokens_sent += tokens
-            await self.flush()
+        for write in joined(frames, self.plan.per_chunk):
+            await self.big(write)
+
+    async def big(self, write: Write) -> None:
+        self.wire.write(write.data)
+        self.seen.bytes_sent += write.size
+        self.seen.tokens_sent += write.tokens
+        await self.flush()
 
     async def paced(self, steps: list[Step]) -> None:
         """Frame by frame on a schedule fixed at the start, so that pace does not drift. What is due
@@ -245,10 +253,9 @@ class _Sender:
         raise _Gone
 
 
-def joined(frames: list[Frame], per_chunk: int = 0) -> list[tuple[bytes, int]]:
-    """Frames in a few big writes, with the tokens in each: one HTTP chunk a write, or ``per_chunk``
-    frames an HTTP chunk."""
-    writes: list[tuple[bytes, int]] = []
+def joined(frames: list[Frame], per_chunk: int = 0) -> list[Write]:
+    """Frames in a few big writes: one HTTP chunk a write, or ``per_chunk`` frames an HTTP chunk."""
+    writes: list[Write] = []
     pending: list[bytes] = []
     size = tokens = 0
 
@@ -256,9 +263,9 @@ def joined(frames: list[Frame], per_chunk: int = 0) -> list[tuple[bytes, int]]:
         nonlocal size, tokens
         if per_chunk:
             groups = (pending[i : i + per_chunk] for i in range(0, len(pending), per_chunk))
-            writes.append((b"".join(chunk(b"".join(group)) for group in groups), tokens))
+            writes.append(Write(b"".join(chunk(b"".join(group)) for group in groups), size, tokens))
         else:
-            writes.append((chunk(b"".join(pending)), tokens))
+            writes.append(Write(chunk(b"".join(pending)), size, tokens))
         pending.clear()
         size = tokens = 0
 

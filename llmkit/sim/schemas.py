@@ -6,9 +6,10 @@ Not a validator. What it doesn't know (``not``, ``if``, most patterns) it leaves
 from __future__ import annotations
 
 import math
+import operator
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmkit.sim import labels, phrasebook
@@ -192,14 +193,16 @@ class _Generator:
     def allows(number: float, schema: Mapping[str, Any], whole: bool) -> bool:
         if whole and not number.is_integer():
             return False
-        checks = (
-            ("minimum", lambda bound: number >= bound),
-            ("maximum", lambda bound: number <= bound),
-            ("exclusiveMinimum", lambda bound: number > bound),
-            ("exclusiveMaximum", lambda bound: number < bound),
-            ("multipleOf", lambda bound: number % bound == 0),
+        checks: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
+            ("minimum", operator.ge),
+            ("maximum", operator.le),
+            ("exclusiveMinimum", operator.gt),
+            ("exclusiveMaximum", operator.lt),
+            ("multipleOf", lambda value, step: value % step == 0),
         )
-        return all(check(schema[key]) for key, check in checks if isinstance(schema.get(key), int | float))
+        return all(
+            check(number, schema[key]) for key, check in checks if isinstance(schema.get(key), int | float)
+        )
 
     def string(self, schema: Mapping[str, Any], name: str) -> str:
         if pattern := schema.get("pattern"):

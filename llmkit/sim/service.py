@@ -22,7 +22,7 @@ from llmkit.sim.journal import Seen
 from llmkit.sim.mint import Mint
 from llmkit.sim.mischief import spoil
 from llmkit.sim.models import SimModel, find
-from llmkit.sim.player import Plan, joined
+from llmkit.sim.player import Plan, Write, joined
 from llmkit.sim.promptcache import PromptCache
 from llmkit.sim.routes import Route, route
 from llmkit.sim.script import Prompter
@@ -65,7 +65,8 @@ class Service:
         self.created = int(time.time())
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._blobs: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
+        self._kept: OrderedDict[bytes, list[Write]] = OrderedDict()
+        self._kept_bytes = 0
         self._number = 0
 
     def forget(self) -> None:
@@ -216,10 +217,10 @@ class Service:
         rate, wait = self._pace(ask.model, request.headers)
         plain = not wanted and not self.prompter
         keeps = plain and ask.stream and where.sse and not rate and len(request.body) < _SHORT
-        if keeps and (kept := self._blobs.get(key)) is not None:
-            self._blobs.move_to_end(key)
+        if keeps and (kept := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
             headers = self._headers(ask.wire, [("content-type", _SSE), ("cache-control", "no-cache")])
-            return Plan(200, headers, steps=[], blob=kept[0], tokens=kept[1], wait=wait)
+            return Plan(200, headers, steps=[], writes=kept, wait=wait)
         made, wanted = self._say(ask, wanted)
         ask = flood(ask, wanted)
         mint = Mint(key, self.created)
@@ -273,10 +274,11 @@ class Service:
     def _keep(self, plan: Plan, key: bytes) -> None:
         """Remember the rendered stream: a benchmark that asks the same again gets it without work."""
         frames = [step for step in plan.steps or () if isinstance(step, Frame)]
-        writes = joined(frames, plan.per_chunk)
-        self._blobs[key] = (b"".join(data for data, _ in writes), sum(n for _, n in writes))
-        while len(self._blobs) > 1 and sum(len(data) for data, _ in self._blobs.values()) > _KEPT_BYTES:
-            self._blobs.popitem(last=False)
+        plan.writes = joined(frames, plan.per_chunk)
+        self._kept[key] = plan.writes
+        self._kept_bytes += sum(w.size for w in plan.writes)
+        while len(self._kept) > 1 and self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= sum(w.size for w in self._kept.popitem(last=False)[1])
 
     def _key(self, ask: Ask, where: Route, request: HTTPRequest) -> bytes:
         """What the answer depends on, in one hash: the ids of an answer follow from it."""
