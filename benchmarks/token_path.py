@@ -58,7 +58,7 @@ def raw(url: str, wire: str) -> Callable[[int], tuple[int, float]]:
         began = time.perf_counter()
         connection.sendall(head.encode() + payload)
         first, tail = 0.0, b""
-        while not tail.endswith(b"0\r\n\r\n"):
+        while not tail.endswith(b"\r\n0\r\n\r\n"):
             piece = connection.recv(65536)
             if not piece:
                 raise ConnectionError("The simulator closed the connection.")

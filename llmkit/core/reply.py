@@ -60,9 +60,7 @@ class StopReason(str):
         return reason
 
     def __eq__(self, other: object) -> bool:
-        if str.__eq__(self, other) is True:
-            return True
-        return self.provider is not None and other == self.provider
+        return str.__eq__(self, other) is True or other == self.provider
 
     def __ne__(self, other: object) -> bool:
         return not self == other

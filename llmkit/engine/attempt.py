@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from llmkit.engine.call import Call
 
 
+#: What the simulator marks its answers with.
+SIMULATED_HEADER = "x-llmkit-simulated"
+
+#: How long the end of a body may take after the end of the answer.
+FAREWELL_SECONDS = 0.1
+
+
 class Attempt:
     """The attempt of that number. ``run`` gives its last batch, which ends in a terminal event."""
 
@@ -49,6 +57,11 @@ class Attempt:
     def partial(self) -> Reply:
         """The reply as far as it has come."""
         return self.reader.reply(complete=False) if self.reader is not None else Reply(complete=False)
+
+    @property
+    def simulated(self) -> bool:
+        """Did a simulator answer, whatever it is configured as?"""
+        return self.reader is not None and SIMULATED_HEADER in self.reader.headers
 
     async def run(self, thread: IOThread, gates: ThreadGates) -> list[Event]:
         """Through the gates, out and back."""
@@ -87,7 +100,8 @@ class Attempt:
                 try:
                     watch.answered()
                     self.reader = self.read(exchange)
-                    last = await self.pump(exchange, self.reader, watch)
+                    async with aclosing(exchange.chunks()) as chunks:
+                        last = await self.pump(chunks, self.reader, watch)
                 finally:
                     await exchange.close()
         except e.LLMKitError as error:
@@ -96,10 +110,10 @@ class Attempt:
             return self.reader.end()
         return last
 
-    async def pump(self, exchange: Exchange, reader: Reader, watch: Watch) -> list[Event]:
+    async def pump(self, chunks: AsyncGenerator[bytes], reader: Reader, watch: Watch) -> list[Event]:
         """The token path."""
         show, signal = self.call.show, self.call.request.signal
-        async for chunk in exchange.chunks():
+        async for chunk in chunks:
             self.received += len(chunk)
             events = reader.feed(chunk)
             if reader.complete and not reader.ended:
@@ -109,7 +123,10 @@ class Attempt:
             if self.first is None:
                 self.first = time.monotonic() - self._clock
             if reader.ended:
-                return events
+                if len(events) > 1:  # the last words need not wait for the row to be settled
+                    show(events[:-1])
+                await rest(chunks)
+                return events[-1:]
             watch.heard()
             show(events)
             signal.add_tokens(len(events))
@@ -180,7 +197,7 @@ class Attempt:
         more: dict[str, Any] = {
             "timing": Timing(self.first, time.monotonic() - self._clock),
             "provider": provider.name,
-            "simulated": provider.simulated,
+            "simulated": provider.simulated or self.simulated,
             "attempts": self.number,
         }
         match terminal:
@@ -201,6 +218,15 @@ class Attempt:
         request = self.call.request
         words = "".join((request.system or "", *(m.text for m in request.messages)))
         return estimate_tokens(words).value + (request.options.max_tokens or 0)
+
+
+async def rest(chunks: AsyncGenerator[bytes]) -> None:
+    """Read to the end of a body whose answer is over, so that the connection can be used again; a server
+    that keeps it open, or goes on talking, is hung up on."""
+    with suppress(TimeoutError, e.LLMKitError):
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            async for _ in chunks:
+                continue
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:

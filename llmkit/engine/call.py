@@ -89,7 +89,7 @@ class Call:
         alarm = None if left is None else thread.loop.call_later(left, signal.abort, "timeout")
         last: list[Event] = []
         try:
-            last = await self.attempts(thread)
+            last = [self.cancelled()] if signal.aborted else await self.attempts(thread)
         except asyncio.CancelledError:
             last = [self.cancelled()]
         except Exception as error:

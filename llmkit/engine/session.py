@@ -24,6 +24,7 @@ from llmkit.engine.tape import Tape
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
 from llmkit.providers.base import Provider
+from llmkit.providers.keys import mask
 from llmkit.providers.registry import Registry
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Session:
         """The ledger; opened with the first call."""
         with self._opening:
             if self._ledger is None:
-                self._ledger = Ledger.open()
+                self._ledger = Ledger.open(mask=mask)
             return self._ledger
 
     # -- asking -------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ class Session:
                 )
             return entry.provider, name
         place, name = aliases.split(wanted)
-        if place is None:
+        if place is None or place not in self.registry:
             raise self._unknown(wanted, provider if slash else None)
         return self.registry[place], name
 

@@ -11,7 +11,7 @@ from llmkit.core.events import Done, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
 from llmkit.core.usage import Cost
-from llmkit.ledger.entry import Status
+from llmkit.ledger.schema import Status
 from llmkit.models.prices import cost_of
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Provider
@@ -59,6 +59,7 @@ def price(
         reply.usage,
         provider=provider.name,
         model=reply.model or request.model,
+        asked=request.model,
         at=started,
         provider_cost=reply.raw.get("provider_cost"),
         base_url=provider.base_url,

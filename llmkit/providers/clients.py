@@ -8,7 +8,8 @@ providers and Gemini; Anthropic's SDK brings its own. Nothing here knows a wire 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -73,15 +74,16 @@ class HttpExchange:
         self.headers: Mapping[str, str] = response.headers
         self._response = response
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """The body's bytes, decompressed."""
         response = self._response
         try:
             if response.is_stream_consumed:  # an SDK has read the body of an error already
                 yield response.content
                 return
-            async for chunk in response.aiter_bytes():
-                yield chunk
+            async with aclosing(response.aiter_bytes()) as body:
+                async for chunk in body:
+                    yield chunk
         except Exception as error:
             raise transport_error(error, str(response.url), sent=True) from None
 

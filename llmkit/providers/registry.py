@@ -61,7 +61,7 @@ class Registry:
             self._configured.append(name)
 
     def __contains__(self, name: object) -> bool:
-        return name == "sim" or name in self._entries
+        return name == "sim" or name in self._entries or SYNONYMS.get(str(name)) in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._entries, "sim"])

@@ -42,9 +42,10 @@ class TestStopReason:
     def test_it_hashes_as_its_class(self):
         assert {"max_tokens": 1}[StopReason("max_tokens", "length")] == 1
 
-    def test_without_a_providers_word_it_is_not_none(self):
-        assert UNKNOWN_STOP != None  # noqa: E711 - `==` is what is tested
-        assert UNKNOWN_STOP not in (None, 0, b"unknown")
+    def test_where_the_provider_said_nothing_it_equals_nothing(self):
+        assert UNKNOWN_STOP == None  # noqa: E711 - `==` is what is tested
+        assert StopReason("stop", "end_turn") != None  # noqa: E711
+        assert UNKNOWN_STOP not in (0, b"unknown")
 
     def test_it_matches_as_text(self):
         match StopReason("tool_use", "tool_calls"):

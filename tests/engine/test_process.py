@@ -74,6 +74,7 @@ def test_interrupt_during_a_plain_script_stops_the_stream_and_raises_once() -> N
         """
         import os, signal, threading, llmkit
         session = llmkit.Session()
+        session.ask("hello", model="sim/swift")
         stream = session.stream("hello", model="sim/bench:tokens=9000,rate=100,ttft=0")
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
@@ -81,7 +82,7 @@ def test_interrupt_during_a_plain_script_stops_the_stream_and_raises_once() -> N
                 pass
         except KeyboardInterrupt:
             print("interrupted", stream.signal.aborted, bool(stream.text))
-        frame = session.usage(simulated=True)
+        frame = session.usage(simulated=True, status="cancelled")
         print(list(frame.status), list(frame.usage_source))
         """
     )

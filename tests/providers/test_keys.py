@@ -1,0 +1,72 @@
+"""Keys are fetched when needed and never shown."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import traceback
+
+import llmkit
+import pytest
+from llmkit.core.errors import MissingKey
+from llmkit.providers.keys import Key, known_secrets, mask
+
+SECRET = "sk-canary-0123456789"
+
+
+def test_a_missing_key_names_the_variable_how_to_set_it_and_the_simulator() -> None:
+    with pytest.raises(MissingKey) as caught:
+        llmkit.ask("hello", model="sonnet")
+    message = str(caught.value)
+    assert "ANTHROPIC_API_KEY" in message
+    assert "getpass" in message
+    assert "sim/" in message
+
+
+def test_the_environment_is_asked_at_the_moment_of_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Key(env=("MY_API_KEY",))
+    assert not key.present
+    monkeypatch.setenv("MY_API_KEY", SECRET)
+    assert key.get("mine") == SECRET
+    monkeypatch.setenv("MY_API_KEY", "sk-rotated-0123456789")
+    assert key.get("mine") == "sk-rotated-0123456789"
+
+
+def test_a_callable_may_supply_it() -> None:
+    assert Key(fetch=lambda: SECRET).get("mine") == SECRET
+
+
+def test_no_view_of_any_object_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    session = llmkit.Session(
+        {"providers": {"mine": {"type": "openai", "api_key": SECRET, "base_url": "http://127.0.0.1:9/v1"}}}
+    )
+    provider = session.registry["mine"]
+    key = session.registry.entry("mine").key
+    views = [repr(x) + str(x) for x in (session, session.registry, provider, key)]
+    views += [repr(vars(x)) for x in (session, session.registry, provider)]
+    views += [repr(pickle.dumps(key)), repr(copy.deepcopy(provider)), repr(pickle.dumps(provider))]
+    assert not any(SECRET in view for view in views)
+
+
+def test_a_traceback_with_local_variables_does_not_show_it() -> None:
+    session = llmkit.Session(
+        {
+            "providers": {"mine": {"type": "openai", "api_key": SECRET, "base_url": "http://127.0.0.1:9/v1"}},
+        }
+    )
+    session.gates = type(session.gates)(policy=type(session.gates.policy)(attempts=1))
+    with pytest.raises(llmkit.LLMKitError) as caught:
+        session.ask("hello", model="mine/x")
+    text = "".join(
+        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    )
+    assert SECRET not in text
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_provider_that_echoes_the_key_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    assert SECRET in known_secrets()
+    assert mask(f"Incorrect API key provided: {SECRET}.") == "Incorrect API key provided: •••."

@@ -1,0 +1,122 @@
+"""Names to providers, and what a config may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import llmkit
+import pytest
+from llmkit.core.errors import ConfigError, LLMKitError, UnknownModel, UnknownProvider
+from llmkit.providers.registry import Registry
+
+
+def test_the_simulator_answers_where_no_key_is_set_and_says_so() -> None:
+    reply = llmkit.ask("Why is the sky blue?")
+    assert reply.simulated
+    assert reply.provider == "sim"
+    assert reply.cost.source == "simulated"
+
+
+def test_the_first_provider_with_a_key_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-0123456789")
+    provider, model = llmkit.Session().resolve()
+    assert provider.name == "groq"
+    assert model
+
+
+@pytest.mark.parametrize(
+    ("written", "provider", "model"),
+    [
+        ("openai/gpt-6-luna", "openai", "gpt-6-luna"),
+        ("luna", "openai", "gpt-6-luna"),
+        ("sonnet", "anthropic", "claude-sonnet-5-5"),
+        ("flash", "gemini", "gemini-3.8-flash"),
+        ("claude-haiku-5-5", "anthropic", "claude-haiku-5-5"),
+        ("gemini-3.8-flash", "gemini", "gemini-3.8-flash"),
+        ("groq/openai/gpt-oss-120b", "groq", "openai/gpt-oss-120b"),
+        ("ollama/llama3.2:3b", "ollama", "llama3.2:3b"),
+        ("google/gemini-3.8-flash", "gemini", "gemini-3.8-flash"),
+        ("openrouter/anthropic/claude-sonnet-5-5", "openrouter", "anthropic/claude-sonnet-5-5"),
+    ],
+)
+def test_what_a_user_writes_names_a_provider_and_a_model(written: str, provider: str, model: str) -> None:
+    found, name = llmkit.Session().resolve(written)
+    assert (found.name, name) == (provider, model)
+
+
+@pytest.mark.parametrize(("written", "near"), [("sonet", "sonnet"), ("claud-sonnet-5-5", "claude-sonnet-5-5"), ("flahs", "flash")])
+def test_an_unknown_model_is_refused_with_the_nearest_names(written: str, near: str) -> None:
+    with pytest.raises(UnknownModel, match=near):
+        llmkit.ask("hello", model=written)
+
+
+def test_an_unknown_provider_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownModel, match="openrouter"):
+        llmkit.ask("hello", model="openruter/some-model")
+    with pytest.raises(UnknownProvider):
+        Registry()["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("config", "word"),
+    [
+        ({"providers": {"x": {"type": "openal", "base_url": "http://127.0.0.1:1"}}}, "openai"),
+        ({"providers": {"x": {"type": "compatible"}}}, "base_url"),
+        ({"providers": {"x": {"type": "openai", "api": "chatt"}}}, "chat"),
+        ({"providers": {"x": {"type": "openai", "base_ulr": "https://x"}}}, "base_ulr"),
+        ({"providers": {"x": "openai"}}, "mapping"),
+        ({"provider": {}}, "provider"),
+    ],
+)
+def test_a_wrong_config_says_what_is_wrong(config: dict[str, Any], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        llmkit.Session(config)
+
+
+def test_a_config_can_be_a_yaml_file(tmp_path: Path) -> None:
+    path = tmp_path / "llmkit.yaml"
+    path.write_text("providers:\n  mine:\n    type: compatible\n    base_url: http://127.0.0.1:1/v1\n")
+    assert "mine" in llmkit.Session(path).registry
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: b: c", "!!python/object/apply:os.system ['true']"])
+def test_a_yaml_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "llmkit.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError):
+        llmkit.Session(path)
+
+
+def test_a_key_of_the_environment_stays_with_its_providers_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    session = llmkit.Session({"providers": {"mine": {"type": "openai", "base_url": "http://127.0.0.1:9/v1"}}})
+    assert not session.registry.entry("mine").key.needed
+    assert session.registry.entry("mine").key.get("mine") == "none"
+
+
+def test_a_key_may_be_named_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORK_KEY", "sk-work-0123456789")
+    session = llmkit.Session(
+        {"providers": {"work": {"type": "openai", "base_url": "http://127.0.0.1:9/v1", "api_key": "${WORK_KEY}"}}}
+    )
+    assert session.registry.entry("work").key.get("work") == "sk-work-0123456789"
+
+
+@pytest.mark.parametrize("prompt", ["", "   \n", [], [{"role": "user", "content": ""}]])
+def test_an_empty_prompt_is_refused(prompt: Any) -> None:
+    with pytest.raises(LLMKitError, match="empty"):
+        llmkit.ask(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt", [[{"role": "usr", "content": "hi"}], [42], [{"role": "user", "content": [{"type": "blob"}]}]]
+)
+def test_a_prompt_that_is_none_is_refused(prompt: Any) -> None:
+    with pytest.raises(LLMKitError, match="prompt"):
+        llmkit.ask(prompt)
+
+
+def test_an_unknown_option_is_refused_with_the_nearest() -> None:
+    with pytest.raises(LLMKitError, match="temperature"):
+        llmkit.ask("hello", temprature=0.5)
