@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from llmkit.notebook.options import THINK
+from llmkit.core.errors import ConfigError
+from llmkit.engine.session import default_session
+from llmkit.models.aliases import ALIASES
+from llmkit.notebook.options import FLAGS, THINK, VALUED
 
 if TYPE_CHECKING:
     from IPython.core.completer import SimpleMatcherResult
 
 _LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?(%%?)llm\s+(.*)\Z", re.DOTALL)
-_OPTIONS = (
-    "--max-tokens", "--model", "--out", "--quiet", "--raw", "--system", "--tag", "--temperature", "--think", "--timeout",
-)  # fmt: skip
-_VALUED = ("-m", "-s", "-o", "--max-tokens", "--model", "--out", "--system", "--tag", "--temperature", "--think", "--timeout")  # fmt: skip
+_OPTIONS = tuple(name for name in sorted((*FLAGS, *VALUED)) if name.startswith("--"))
 
 
 def candidates(before: str, models: list[str]) -> tuple[str, list[str]]:
@@ -40,7 +39,7 @@ def candidates(before: str, models: list[str]) -> tuple[str, list[str]]:
         offered = list(THINK)
     elif word.startswith("-"):
         offered = list(_OPTIONS)
-    elif previous not in _VALUED and found[1] == "%%" and not _has_word(words):
+    elif previous not in VALUED and found[1] == "%%" and not _has_word(words):
         offered = models
     else:
         return word, []
@@ -49,7 +48,7 @@ def candidates(before: str, models: list[str]) -> tuple[str, list[str]]:
 
 def _has_word(words: list[str]) -> bool:
     """Is there a word that is neither an option nor an option's value?"""
-    return any(not w.startswith("-") and (n == 0 or words[n - 1] not in _VALUED) for n, w in enumerate(words))
+    return any(not w.startswith("-") and (n == 0 or words[n - 1] not in VALUED) for n, w in enumerate(words))
 
 
 @context_matcher()
@@ -67,10 +66,9 @@ def llm_matcher(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def model_names() -> list[str]:
-    """Every name that a model may be called by here."""
+    """The names that people write: aliases, a config's own, and what they stand for."""
     try:
-        session = import_module("llmkit.engine.session").default_session()
-        known = session.model_names()
-    except AttributeError:  # a session that can't list its models completes none
-        return []
-    return sorted(str(name) for name in known)
+        own = default_session().registry.aliases
+    except ConfigError:  # a broken config is told of when a model is asked, not while typing
+        own = {}
+    return sorted({*ALIASES, *ALIASES.values(), *own, *own.values()})

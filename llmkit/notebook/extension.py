@@ -16,7 +16,6 @@ def load(ip: Any) -> None:
     unload(ip)
     magics = LLMMagics(ip)
     ip.register_magics(magics)
-    ip.configurables.append(magics)
     ip.display_formatter.ipython_display_formatter.for_type(Reply, magics.print_once)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers.append(llm_matcher)

@@ -15,8 +15,18 @@ from traitlets import Enum, Float, Integer, Unicode
 
 from llmkit.core.errors import Aborted, ConfigError
 from llmkit.core.signal import Signal
+from llmkit.engine.session import default_session
 from llmkit.notebook.live import MODES, LiveAnswer, answer_for, has_something, reason
-from llmkit.notebook.options import THINK, Line, level, positive, read_line, usage_error, whole
+from llmkit.notebook.options import (
+    THINK,
+    Line,
+    level,
+    positive,
+    read_line,
+    read_prompt_line,
+    usage_error,
+    whole,
+)
 from llmkit.notebook.prompt import fill
 from llmkit.notebook.visible import to_text
 
@@ -81,6 +91,8 @@ class LLMMagics(Magics):
     def llm(self, line: str, cell: str | None = None) -> Any:
         """Ask a model. The cell is the prompt; the answer streams in below it.
 
+        On a line (%llm, also as  answer = %llm ...), options come first, then the prompt.
+
         {{ expr }} in the prompt becomes the value of that expression over your variables (a DataFrame
         becomes a table); \\{{ stands for the braces themselves.
 
@@ -88,8 +100,12 @@ class LLMMagics(Magics):
         reply.text, reply.usage, reply.cost, reply.json.  Interrupt the kernel to stop an answer; what
         came is kept.
         """
-        asked = read_line(self.llm.parser, line)
-        model, prompt = self._model_and_prompt(asked, cell)
+        if cell is None:
+            asked, prompt = read_prompt_line(self.llm.parser, line)
+            model, prompt = self._named_in(asked, prompt)
+        else:
+            asked, prompt = read_line(self.llm.parser, line), cell.removesuffix("\n")
+            model = self._model_of(asked)
         if not prompt.strip():
             raise usage_error("The prompt is empty")
         notes: tuple[str, ...] = ()
@@ -105,34 +121,34 @@ class LLMMagics(Magics):
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _model_and_prompt(self, asked: Line, cell: str | None) -> tuple[str | None, str]:
-        """In a cell the words name the model; on a line they are the prompt."""
-        words = list(asked.words)
-        model = asked.model
-        if cell is not None:
-            if len(words) > 1 or (words and model):
-                raise usage_error(
-                    f"One model a cell, please, not {' '.join([*words, *filter(None, [model])])!r}; the prompt goes below"
-                )
-            return (model or (words[0] if words else "") or self.model or None), cell
-        if model is None and words and "/" in words[0] and self._knows(words[0]):
-            model = words.pop(0)
-        return model or self.model or None, " ".join(words)
+    def _model_of(self, asked: Line) -> str | None:
+        """The model that a cell's line names, or the configured one."""
+        names = [*asked.words, *([asked.model] if asked.model else [])]
+        if len(names) > 1:
+            raise usage_error(f"One model a cell, not {' and '.join(names)} (the prompt goes below the line)")
+        return names[0] if names else self.model or None
+
+    def _named_in(self, asked: Line, prompt: str) -> tuple[str | None, str]:
+        """The model for ``%llm``, where the first word may be one if it can be nothing else."""
+        first, _, rest = prompt.partition(" ")
+        if asked.model is None and "/" in first and self._knows(first):
+            return first, rest.lstrip()
+        return asked.model or self.model or None, prompt
 
     def _knows(self, name: str) -> bool:
         try:
-            _session().resolve(name)
+            default_session().resolve(name)
         except ConfigError:
             return False
         return True
 
     def _stream(self, asked: Line, model: str | None, prompt: str) -> Stream:
-        options = {
+        options: dict[str, Any] = {
             "temperature": asked.temperature if asked.temperature is not None else self.temperature,
             "max_tokens": asked.max_tokens or self.max_tokens,
             "think": asked.think,
         }
-        stream: Stream = _session().stream(
+        return default_session().stream(
             prompt,
             model=model,
             system=asked.system or self.system or None,
@@ -141,7 +157,6 @@ class LLMMagics(Magics):
             cell=_cell_id(self._ip),
             **{name: value for name, value in options.items() if value is not None},
         )
-        return stream
 
     def _follow(self, stream: Stream, answer: LiveAnswer, out: str | None) -> Reply:
         """Show the stream to its end, whatever that is, and keep the reply."""
@@ -185,15 +200,9 @@ class LLMMagics(Magics):
             sys.stdout.write("↑ (the reply is also in _llm)\n")
 
 
-def _session() -> Any:
-    from llmkit.engine.session import default_session
-
-    return default_session()
-
-
 def _label(model: str | None) -> str:
     """The model's full name, for the line under an answer that is being written."""
-    provider, name = _session().resolve(model)
+    provider, name = default_session().resolve(model)
     return f"{provider.name}/{name}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from IPython.core.magic_arguments import MagicArgumentParser
 
 THINK = ("off", "low", "medium", "high", "max")
+FLAGS = ("-q", "--quiet", "--raw")
+VALUED = (
+    "-m", "--model", "-o", "--out", "-s", "--system", "--max-tokens", "--tag", "--temperature", "--think", "--timeout",
+)  # fmt: skip
+_VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
+_OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
 USAGE = (
     "%%llm [MODEL] [-s SYSTEM] [-o VAR] [--temperature F] [--max-tokens N] "
     "[--think LEVEL] [--timeout S] [--tag T] [--raw] [-q]"
@@ -37,7 +44,7 @@ class Line:
 
 
 def read_line(parser: MagicArgumentParser, line: str) -> Line:
-    """Parse the line; whatever is wrong with it is one sentence and the usage.
+    """The line of a cell: options and a model. Whatever is wrong with it is one sentence and the usage.
 
     >>> from llmkit.notebook.magics import LLMMagics
     >>> read_line(LLMMagics.llm.parser, "sonnet -s 'Be terse' -o sky").system
@@ -53,6 +60,28 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
     if (name := values["out"]) is not None and not name.isidentifier():
         raise usage_error(f"-o takes the name of a variable, not {name!r}.")
     return Line(**{**values, "words": tuple(values["words"])})
+
+
+def read_prompt_line(parser: MagicArgumentParser, line: str) -> tuple[Line, str]:
+    """The line of ``%llm``: options first, then the prompt, letter by letter as it was written.
+
+    >>> from llmkit.notebook.magics import LLMMagics
+    >>> read_prompt_line(LLMMagics.llm.parser, "-o x What's 'this'?")[1]
+    "What's 'this'?"
+    """
+    at = 0
+    while (option := _OPTION.match(line, at)) is not None:
+        if option[1] not in (*FLAGS, *VALUED):
+            raise usage_error(f"There is no option {option[1]}")
+        at = option.end()
+        if option[1] in VALUED and (value := _VALUE.match(line, at)) is not None:
+            at = value.end()
+    prompt = line[at:].strip()
+    if prompt.startswith("-- "):
+        prompt = prompt[3:].lstrip()
+    elif late := next((word for word in prompt.split() if word in (*FLAGS, *VALUED)), None):
+        raise usage_error(f"Options come before the prompt (a prompt that holds {late} is written after --)")
+    return read_line(parser, line[:at]), prompt
 
 
 def usage_error(what: str) -> UsageError:

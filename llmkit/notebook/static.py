@@ -80,7 +80,9 @@ def plain(reply: Reply, said: str = "") -> str:
     """The answer itself, then what there is to say about it."""
     calls = [f"[asks for {to_text(call.name)}({to_text(call.arguments_json)})]" for call in reply.tool_calls]
     marks = [f"■ {to_text(said)}"] if said else []
-    return "\n\n".join(part for part in (to_text(reply.text), *calls, *marks, f"— {footer(reply)}") if part)
+    return "\n\n".join(
+        part for part in (to_text(reply.text).rstrip("\n"), *calls, *marks, f"— {footer(reply)}") if part
+    )
 
 
 def _markdown(reply: Reply, said: str) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kernel import Kernel
 
 DATA = Path(__file__).parent / "data"
 
@@ -82,6 +88,41 @@ def inspect(html: str) -> Inspector:
 def look():
     """The inspector, as a function."""
     return inspect
+
+
+@pytest.fixture(scope="module")
+def kernel_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """For a child process: no keys, a home of its own, a way out that leads nowhere."""
+    home = tmp_path_factory.mktemp("kernel")
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LLMKIT_", "JUPYTER", "IPYTHON")) and not name.endswith("_API_KEY")
+    }
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    own = {
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "run",
+        "LLMKIT_HOME": "llmkit",
+    }
+    return {
+        **clean,
+        **proxies,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        **{name: str(home / place) for name, place in own.items()},
+    }
+
+
+@pytest.fixture(scope="module")
+def kernel(kernel_environment: dict[str, str]) -> Iterator[Kernel]:
+    """A real kernel with llmkit loaded."""
+    running = Kernel(kernel_environment)
+    assert running.run("import llmkit\n%load_ext llmkit").status == "ok"
+    yield running
+    running.close()
 
 
 def samples(name: str) -> list[str]:

@@ -76,7 +76,7 @@ TABLE = [
     (r"\frac{a}{b}", r"\frac{a}{b}"),
     ('f"{x!r:>{width}}"', 'f"{x!r:>{width}}"'),
     ("const f = ({a, b}: {a: number}) => ({...a})", "const f = ({a, b}: {a: number}) => ({...a})"),
-    ("${HOME} $x {%s}" % "0", "${HOME} $x {0}"),
+    ("${HOME} $x {0}", "${HOME} $x {0}"),
     ("{v: k for k, v in d.items()}", "{v: k for k, v in d.items()}"),
     ("struct S { int x; };", "struct S { int x; };"),
     ("body { color: red }", "body { color: red }"),

@@ -1,0 +1,272 @@
+"""``%%llm`` in a real kernel, over the protocol that every front end speaks."""
+
+from __future__ import annotations
+
+import pytest
+
+QUICK = "sim/bench:tokens=40,rate=0,ttft=0"
+STEADY = "sim/bench:tokens=120,rate=150,ttft=0"
+ENDLESS = "sim/bench:tokens=100000,rate=100,ttft=0"
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(kernel):
+    assert kernel.run("_llm = None\n%config LLMMagics.display = ''").status == "ok"
+
+
+def test_an_answer_streams_into_one_output(kernel):
+    ran = kernel.run(f"%%llm {STEADY}\nHello?")
+    assert ran.status == "ok"
+    assert len(ran.of("display_data")) == 1
+    assert 2 <= len(ran.of("update_display_data")) <= 40
+    assert ran.of("execute_result") == []
+    (shown,) = ran.outputs
+    assert kernel.value("_llm.text") in shown["text/plain"]
+    assert set(shown) == {"text/plain", "text/markdown", "text/html"}
+    assert "simulated" in shown["text/plain"]
+
+
+def test_the_first_message_does_not_wait_for_the_model(kernel):
+    cell = kernel.send("%%llm sim/bench:tokens=3,rate=0,ttft=700\nHello?")
+    first = kernel.wait_for(cell, "display_data")
+    assert "waiting" in first["data"]["text/html"]
+    kernel.finish(cell)
+
+
+def test_the_reply_is_the_value_of_the_cell_and_is_shown_once(kernel):
+    ran = kernel.run(f"%%llm {QUICK} -o answer\nHello?")
+    assert len(ran.outputs) == 1
+    assert kernel.run("x = 1").outputs == []
+    assert kernel.value("answer is _llm, type(answer).__name__") == (True, "Reply")
+    kernel.run(f"%%llm {QUICK}\nHello?")
+    assert kernel.value("_ is _llm") is True
+    (again,) = kernel.run("_llm").outputs
+    assert kernel.value("_llm.text") in again["text/plain"]
+
+
+def test_a_line_gives_a_reply(kernel):
+    ran = kernel.run(f'answer = %llm -m {QUICK} What\'s the "best" {{way}}?')
+    assert ran.status == "ok"
+    assert len(ran.outputs) == 1
+    ran = kernel.run("reply = %llm sim/swift Hello")
+    assert kernel.value("reply.model") == "sim/swift"
+
+
+@pytest.mark.parametrize("mode", ["live", "final", "none"])
+def test_how_an_answer_is_shown_can_be_configured(kernel, mode):
+    kernel.run(f"%config LLMMagics.display = {mode!r}")
+    ran = kernel.run(f"%%llm {STEADY}\nHello?")
+    counts = (
+        len(ran.of("display_data")),
+        len(ran.of("update_display_data")) > 0,
+        len(ran.of("execute_result")),
+    )
+    assert counts == {"live": (1, True, 0), "final": (1, False, 0), "none": (0, False, 0)}[mode]
+    assert kernel.value("_llm.complete") is True
+
+
+def test_quiet_shows_nothing_and_returns_the_reply(kernel):
+    ran = kernel.run(f"%%llm {QUICK} -q -o answer\nHello?")
+    assert ran.outputs == []
+    assert kernel.value("answer.complete") is True
+
+
+def test_values_go_into_the_prompt(kernel):
+    kernel.run("name = 'Ada'; rows = [1, 2]")
+    kernel.run('%%llm sim/swift -q\nGreet {{ name }} with {"n": {{ len(rows) }}} and {name}.')
+    assert 'Greet Ada with {"n": 2} and {name}' in kernel.value("_llm.text")
+
+
+def test_a_brace_that_names_a_variable_earns_one_line(kernel):
+    kernel.run("name = 'Ada'")
+    ran = kernel.run(f"%%llm {QUICK}\nGreet {{name}}.")
+    assert ran.stdout == "note: {name} was sent as it is; write {{ name }} to send the variable's value.\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("%%llm nosuchmodel\nhi", "UnknownModel"),
+        ("%%llm sonet\nhi", "sonnet"),
+        (f"%%llm {QUICK}\n{{{{ nobody }}}}", "nobody"),
+    ],
+)
+def test_what_is_wrong_is_told_in_three_lines_and_nothing_is_sent(kernel, code, says):
+    before = kernel.value("len(llmkit.usage(simulated=True))")
+    ran = kernel.run(code)
+    assert ran.status == "error"
+    assert ran.outputs == []
+    assert 2 <= len(ran.error["traceback"]) <= 3
+    assert says in "".join(ran.error["traceback"])
+    assert kernel.value("len(llmkit.usage(simulated=True))") == before
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("%%llm --nonsense\nhi", "--nonsense"),
+        ("%%llm --temperature hot\nhi", "--temperature"),
+        ("%%llm --max-tokens 0\nhi", "--max-tokens"),
+        ("%%llm --think hard\nhi", "--think"),
+        ("%%llm --timeout -1\nhi", "--timeout"),
+        ("%%llm -o 1x\nhi", "'1x'"),
+        ("%%llm -s 'unclosed\nhi", "quotation"),
+        ("%%llm sonnet luna\nhi", "One model a cell"),
+        ("%%llm\n\n  \n", "empty"),
+        ("%llm", "empty"),
+        ("%llm hi -o x", "before the prompt"),
+    ],
+)
+def test_a_malformed_line_earns_one_line_of_usage(kernel, code, says):
+    ran = kernel.run(code)
+    assert ran.status == "error"
+    assert ran.outputs == []
+    assert ran.stderr.count("\n") == 1
+    assert says in ran.stderr
+    assert "Usage: %%llm [MODEL]" in ran.stderr
+
+
+def test_the_line_is_not_expanded_by_ipython(kernel):
+    kernel.run("secret = 'made-up'")
+    ran = kernel.run("%%llm {secret}\nhi")
+    assert "{secret}" in "".join(ran.error["traceback"])
+    assert "made-up" not in str(ran.messages)
+
+
+def test_the_magic_documents_itself(kernel):
+    reply = kernel.client.execute("%%llm?", silent=False)
+    kernel.wait_for_idle(reply)
+    while True:
+        message = kernel.client.get_shell_msg(timeout=60)
+        if message["parent_header"].get("msg_id") == reply:
+            break
+    text = str(message["content"]["payload"])
+    for option in ("--temperature", "--max-tokens", "--think", "--timeout", "--raw", "-o"):
+        assert option in text
+
+
+# -- stopping -----------------------------------------------------------------------------------
+
+
+def test_an_interrupt_keeps_the_partial_answer_and_one_line(kernel):
+    cell = kernel.send(f"%%llm {ENDLESS} -o part\nGo on.")
+    kernel.wait_for(cell, "update_display_data", "writing")
+    kernel.interrupt()
+    ran = kernel.finish(cell)
+    assert ran.status == "error"
+    assert len(str(ran.error)) < 1000
+    assert ran.error["traceback"] == ["■ Interrupted. The partial answer is in part and _llm."]
+    (shown,) = ran.outputs
+    text, complete, same = kernel.value("part.text, part.complete, part is _llm")
+    assert text
+    assert (complete, same) == (False, True)
+    assert text.strip() in shown["text/plain"]
+    assert "■ Interrupted" in shown["text/plain"]
+
+
+def test_an_interrupt_before_anything_came_says_so(kernel):
+    cell = kernel.send("%%llm sim/bench:tokens=3,rate=0,ttft=60000\nGo on.")
+    kernel.wait_for(cell, "display_data")
+    kernel.interrupt()
+    ran = kernel.finish(cell)
+    assert ran.error["traceback"] == ["■ Interrupted before anything came."]
+
+
+def test_an_interrupt_stops_the_cells_that_wait(kernel):
+    first = kernel.send(f"%%llm {ENDLESS}\nGo on.")
+    second = kernel.send("second = 'ran'")
+    kernel.wait_for(first, "update_display_data", "writing")
+    kernel.interrupt()
+    assert kernel.finish(first).status == "error"
+    while True:
+        message = kernel.client.get_shell_msg(timeout=60)
+        if message["parent_header"].get("msg_id") == second:
+            break
+    assert message["content"]["status"] == "aborted"
+    assert kernel.value("'second' in globals()") is False
+
+
+def test_an_interrupted_call_is_settled_in_the_ledger(kernel):
+    cell = kernel.send(f"%%llm {ENDLESS} --tag cut\nGo on.")
+    kernel.wait_for(cell, "update_display_data", "writing")
+    kernel.interrupt()
+    kernel.finish(cell)
+    assert kernel.value("list(llmkit.usage(simulated=True, tag='cut')['status'])") == ["cancelled"]
+
+
+def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
+    ran = kernel.run(f"%%llm {ENDLESS} --timeout 0.5\nGo on.")
+    assert ran.error["ename"] == "DeadlineExceeded"
+    assert len(ran.error["traceback"]) <= 3
+    assert "This is the answer as far as it came." in ran.outputs[0]["text/plain"]
+    assert kernel.value("_llm.complete") is False
+
+
+# -- wherever a magic may stand -----------------------------------------------------------------
+
+
+def test_in_a_loop_every_answer_has_its_own_output(kernel):
+    ran = kernel.run(f"for i in range(3):\n    %llm -m {QUICK} Number {{{{ i }}}}")
+    assert ran.status == "ok"
+    assert len(ran.outputs) == 3
+
+
+def test_in_a_function_its_reply_is_returned(kernel):
+    ran = kernel.run(
+        f"def ask(x):\n    reply = %llm -m {QUICK} Tell me\n    return reply.text\nlen(ask(1)) > 0"
+    )
+    assert ran.outputs[-1]["text/plain"] == "True"
+
+
+def test_under_time_it_runs_once(kernel):
+    ran = kernel.run(f"%%time\n%llm -m {QUICK} Hello")
+    assert ran.status == "ok"
+    assert "Wall time" in ran.stdout
+    assert len(ran.outputs) == 1
+
+
+def test_under_capture_the_answer_is_captured_once(kernel):
+    ran = kernel.run(f"%%capture got\n%llm -m {STEADY} Hello")
+    assert ran.outputs == []
+    assert kernel.value("[sorted(o.data) for o in got.outputs if o.data]") == [
+        ["text/html", "text/markdown", "text/plain"]
+    ]
+
+
+def test_in_a_cell_with_await(kernel):
+    ran = kernel.run(f"import asyncio\nawait asyncio.sleep(0)\nreply = %llm -m {QUICK} Hello\nreply.complete")
+    assert ran.outputs[-1]["text/plain"] == "True"
+
+
+def test_loading_again_and_unloading_leave_one_set_of_magics_or_none(kernel):
+    kernel.run("%load_ext llmkit")
+    kernel.run("%reload_ext llmkit")
+    ran = kernel.run(f"%%llm {QUICK}\nHello")
+    assert len(ran.outputs) == 1
+    count = "len([c for c in get_ipython().configurables if type(c).__name__ == 'LLMMagics'])"
+    matchers = "len([m for m in get_ipython().Completer.custom_matchers if m.__name__ == 'llm_matcher'])"
+    assert kernel.value(f"{count}, {matchers}") == (1, 1)
+    kernel.run("%unload_ext llmkit")
+    assert kernel.value(f"{count}, {matchers}") == (0, 0)
+    assert "not found" in kernel.run("%%llm\nhi").stderr
+    kernel.run("%load_ext llmkit")
+
+
+@pytest.mark.parametrize(
+    ("code", "offers"),
+    [
+        ("%%llm son", "sonnet"),
+        ("%%llm -m lu", "luna"),
+        ("%%llm --mo", "--model"),
+        ("%%llm sonnet --thi", "--think"),
+        ("%%llm sonnet --think me", "medium"),
+        ("r = %llm -m sim/sw", "sim/swift"),
+    ],
+)
+def test_the_line_completes(kernel, code, offers):
+    message = kernel.client.complete(code, len(code))
+    while True:
+        reply = kernel.client.get_shell_msg(timeout=60)
+        if reply["parent_header"].get("msg_id") == message:
+            break
+    assert offers in reply["content"]["matches"]
