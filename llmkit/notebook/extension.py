@@ -12,10 +12,12 @@ def load(ip: Any) -> None:
     from llmkit.core.reply import Reply
     from llmkit.notebook.complete import llm_matcher
     from llmkit.notebook.magics import LLMMagics
+    from llmkit.notebook.question import keep_question_marks
 
     unload(ip)
     magics = LLMMagics(ip)
     ip.register_magics(magics)
+    ip.input_transformers_cleanup.append(keep_question_marks)
     ip.display_formatter.ipython_display_formatter.for_type(Reply, magics.print_once)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers.append(llm_matcher)
@@ -30,9 +32,13 @@ def unload(ip: Any) -> None:
         return
     for kind in ("line", "cell"):
         ip.magics_manager.magics[kind].pop("llm", None)
+    ip.input_transformers_cleanup[:] = _without(ip.input_transformers_cleanup, "keep_question_marks")
     ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ != _NAME]
     ip.display_formatter.ipython_display_formatter.pop(Reply, None)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
-        completer.custom_matchers[:] = [
-            one for one in completer.custom_matchers if getattr(one, "__name__", "") != "llm_matcher"
-        ]
+        completer.custom_matchers[:] = _without(completer.custom_matchers, "llm_matcher")
+
+
+def _without(functions: list[Any], name: str) -> list[Any]:
+    """By name, so that what an earlier import of llmkit left behind goes as well."""
+    return [one for one in functions if getattr(one, "__name__", "") != name]

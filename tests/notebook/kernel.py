@@ -83,7 +83,9 @@ class Kernel:
                 continue
             if message["header"]["msg_type"] == kind and holding in str(message["content"]):
                 return message["content"]
-            assert message["content"].get("execution_state") != "idle", f"the cell ended without {kind} {holding}"
+            assert message["content"].get("execution_state") != "idle", (
+                f"the cell ended without {kind} {holding}"
+            )
         raise TimeoutError(f"no {kind} {holding} within a minute")
 
     def finish(self, cell: str) -> Ran:

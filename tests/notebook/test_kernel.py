@@ -52,6 +52,14 @@ def test_a_line_gives_a_reply(kernel):
     assert kernel.value("reply.model") == "sim/swift"
 
 
+@pytest.mark.parametrize("code", ["%llm -m sim/swift -q Is it the sky?", "r = %llm -m sim/swift -q Is it the sky?", "for _ in 'a':\n    r = %llm -m sim/swift -q Is it the sky?"])  # fmt: skip
+def test_a_question_mark_belongs_to_the_question(kernel, code):
+    ran = kernel.run(code)
+    assert ran.status == "ok"
+    assert "not found" not in ran.stdout
+    assert "sky" in kernel.value("_llm.text")
+
+
 @pytest.mark.parametrize("mode", ["live", "final", "none"])
 def test_how_an_answer_is_shown_can_be_configured(kernel, mode):
     kernel.run(f"%config LLMMagics.display = {mode!r}")

@@ -6,7 +6,6 @@ import sys
 
 import pexpect
 import pytest
-
 from kernel import ROOT
 
 
@@ -15,11 +14,19 @@ def terminal(kernel_environment):
     """An IPython on a pseudo terminal."""
     shell = pexpect.spawn(
         sys.executable,
-        ["-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=nocolor", "--no-tip"],
+        [
+            "-m",
+            "IPython",
+            "--simple-prompt",
+            "--no-banner",
+            "--no-confirm-exit",
+            "--colors=nocolor",
+            "--no-tip",
+        ],
         env={**kernel_environment, "PYTHONPATH": str(ROOT), "TERM": "dumb"},
         cwd=ROOT,
         encoding="utf-8",
-        timeout=60,
+        timeout=30,
         dimensions=(50, 200),
     )
     shell.expect("In \\[1\\]: ")
