@@ -32,11 +32,14 @@ PROMPT = "Say something about notebooks."
 WIRES = ("openai", "responses", "anthropic", "gemini")
 CLIENTS = ("raw", "sdk", "llmkit")
 WARM_REQUESTS = 150
+FEW = 10
 
 
 def model(tokens: int) -> str:
-    """The simulated model that sends so many tokens at once."""
-    return f"bench:tokens={tokens},rate=0,ttft=0"
+    """The simulated model that sends so many tokens: all at once, or one by one where there are few, so
+    that the first arrives alone, as it does from a real model."""
+    rate = 0 if tokens > FEW else 500
+    return f"bench:tokens={tokens},rate={rate},ttft=0"
 
 
 # -- the clients: each returns the number of text pieces seen and the time to the first -----------------

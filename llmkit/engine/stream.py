@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,43 +25,42 @@ _CLOSE_SECONDS = 0.5
 class Channel:
     """Batches from one thread to another, in order. One writer, one reader at a time."""
 
-    __slots__ = ("_batches", "_wake", "_waiting")
+    __slots__ = ("_batches", "_wake")
 
     def __init__(self) -> None:
-        self._batches: deque[list[Event]] = deque()
-        self._waiting = threading.Semaphore(0)
+        self._batches: SimpleQueue[list[Event]] = SimpleQueue()
         self._wake: Callable[[], object] | None = None
 
     def put(self, batch: list[Event]) -> None:
         """Hand over a batch."""
-        self._batches.append(batch)
-        self._waiting.release()
+        self._batches.put(batch)
         if (wake := self._wake) is not None:
             wake()
 
     def get(self, seconds: float) -> list[Event] | None:
         """The next batch, or ``None`` if none comes in time."""
-        if self._waiting.acquire(timeout=seconds):
-            return self._batches.popleft()
-        return None
+        try:
+            return self._batches.get(timeout=seconds)
+        except Empty:
+            return None
 
     async def aget(self, seconds: float) -> list[Event] | None:
         """The same for a coroutine, without holding up its loop."""
-        if self._waiting.acquire(blocking=False):
-            return self._batches.popleft()
+        if not self._batches.empty():
+            return self._batches.get_nowait()
         loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(arrived.set)
         try:
-            if not self._waiting.acquire(blocking=False):
+            if self._batches.empty():  # else it came in between
                 try:
                     async with asyncio.timeout(seconds):
                         await arrived.wait()
                 except TimeoutError:
                     return None
-                if not self._waiting.acquire(blocking=False):
-                    return None
-            return self._batches.popleft()
+            return self._batches.get_nowait()
+        except Empty:
+            return None
         finally:
             self._wake = None
 

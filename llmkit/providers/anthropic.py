@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmkit import wire as wires
-from llmkit.core.errors import LLMKitError, MissingPackage
-from llmkit.providers.clients import Clients, HttpExchange, settings, transport_error
+from llmkit.core.errors import MissingPackage
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, post, settings
 from llmkit.providers.keys import Key
 
 if TYPE_CHECKING:
-    import anthropic
+    import httpx2
 
     from llmkit.core.request import Request
 
@@ -45,36 +45,21 @@ class AnthropicProvider:
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
+        common = clients.once(("anthropic", self.name, self.base_url), lambda: self._headers(clients))
+        headers = Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
+        return await post(self._http(clients), self.base_url + "/v1/messages", headers, body)
+
+    def _headers(self, clients: Clients) -> dict[str, str]:
+        """The headers that the official client sends, without its key."""
         import anthropic
 
-        client = clients.once(("anthropic", self.name, self.base_url), lambda: self._client(clients))
-        headers = {"Authorization": f"Bearer {self.key.get(self.name)}", **self.headers}
-        try:
-            stream = await client.post(
-                "/v1/messages",
-                body=dict(body),
-                cast_to=object,
-                stream=True,
-                stream_cls=anthropic.AsyncStream[object],
-                options={"headers": headers},
-            )
-        except anthropic.APIStatusError as error:
-            return HttpExchange(error.response)
-        except LLMKitError:
-            raise
-        except Exception as error:
-            raise transport_error(error, self.base_url) from None
-        return HttpExchange(stream.response)
-
-    def _client(self, clients: Clients) -> anthropic.AsyncAnthropic:
-        import anthropic
-
-        http = clients.once("anthropic-http", lambda: anthropic.DefaultAioHttpClient(**settings()))
-        return anthropic.AsyncAnthropic(
-            # The real key travels in each request's own header: fetched then, kept nowhere.
-            api_key="set-for-each-request",
-            base_url=self.base_url,
-            max_retries=0,
-            timeout=settings()["timeout"],
-            http_client=http,
+        client = anthropic.AsyncAnthropic(
+            api_key="fetched-for-each-request", base_url=self.base_url, http_client=self._http(clients)
         )
+        return {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
+
+    @staticmethod
+    def _http(clients: Clients) -> httpx2.AsyncClient:
+        import anthropic
+
+        return clients.once("anthropic-http", lambda: anthropic.DefaultAioHttpClient(**settings()))

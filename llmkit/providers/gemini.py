@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llmkit import wire as wires
-from llmkit.core.errors import LLMKitError
-from llmkit.providers.clients import Clients, HttpExchange, transport_error
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
 from llmkit.providers.keys import Key
 
 if TYPE_CHECKING:
@@ -45,16 +44,11 @@ class GeminiProvider:
         verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         model = quote(request.model.removeprefix("models/"), safe="")
         url = f"{self.base_url}/{self.api_version}/models/{model}:{verb}"
-        try:
-            client = clients.http()
-            sending = client.build_request(
-                "POST",
-                url,
-                json=dict(body),
-                headers={"x-goog-api-key": self.key.get(self.name), **self.headers},
-            )
-            return HttpExchange(await client.send(sending, stream=True))
-        except LLMKitError:
-            raise
-        except Exception as error:
-            raise transport_error(error, self.base_url) from None
+        headers = Sealed(
+            {
+                "content-type": "application/json",
+                "x-goog-api-key": self.key.get(self.name),
+                **self.headers,
+            }
+        )
+        return await post(clients.http(), url, headers, body)

@@ -1,6 +1,7 @@
 """OpenAI and everything that speaks its wires, over the official ``openai`` client.
 
-The client signs and carries; its typed event classes are not used (they cost ten times the reading).
+The client says how requests look and owns the pool (``clients.py``); its typed event classes are not used
+(they cost ten times the reading).
 """
 
 from __future__ import annotations
@@ -10,13 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmkit import wire as wires
-from llmkit.core.errors import LLMKitError
-from llmkit.providers.clients import Clients, HttpExchange, settings, transport_error
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
 from llmkit.providers.keys import Key
 
 if TYPE_CHECKING:
-    import openai
-
     from llmkit.core.request import Request
 
 _PATHS = {"openai.chat": "/chat/completions", "openai.responses": "/responses"}
@@ -42,38 +40,15 @@ class OpenAIProvider:
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
+        common = clients.once(("openai", self.name, self.base_url), lambda: self._headers(clients))
+        headers = Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
+        return await post(clients.http(), self.base_url + _PATHS[self.wire], headers, body)
+
+    def _headers(self, clients: Clients) -> dict[str, str]:
+        """The headers that the official client sends, without its key."""
         import openai
 
-        client = clients.once(("openai", self.name, self.base_url), lambda: self._client(clients))
-        try:
-            stream = await client.post(
-                _PATHS[self.wire],
-                body=dict(body),
-                cast_to=object,
-                stream=True,
-                stream_cls=openai.AsyncStream[object],
-                options={"headers": dict(self.headers)},
-            )
-        except openai.APIStatusError as error:
-            return HttpExchange(error.response)
-        except LLMKitError:
-            raise
-        except Exception as error:
-            raise transport_error(error, self.base_url) from None
-        return HttpExchange(stream.response)
-
-    def _client(self, clients: Clients) -> openai.AsyncOpenAI:
-        import openai
-
-        async def key() -> str:  # asked for by the client at every request
-            return self.key.get(self.name)
-
-        return openai.AsyncOpenAI(
-            api_key=key,
-            base_url=self.base_url,
-            organization=None,
-            project=None,
-            max_retries=0,
-            timeout=settings()["timeout"],
-            http_client=clients.http(),
+        client = openai.AsyncOpenAI(
+            api_key="fetched-for-each-request", base_url=self.base_url, http_client=clients.http()
         )
+        return {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
