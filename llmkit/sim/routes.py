@@ -67,8 +67,10 @@ def _models(
     if colon and action == "countTokens":
         return Route("gemini.generate", "count", dialect, model)
     wire: Wire = "openai.chat"
-    if "anthropic-version" in headers:
+    if dialect is not OPENAI:
+        pass
+    elif "anthropic-version" in headers:
         wire = "anthropic.messages"
     elif version != "/v1" or "x-goog-api-key" in headers:
-        wire = "gemini.generate" if dialect is OPENAI else "openai.chat"
+        wire = "gemini.generate"
     return Route(wire, "models", dialect, rest)
