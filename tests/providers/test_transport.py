@@ -25,15 +25,15 @@ def session(url: str) -> llmkit.Session:
 def server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
     """A socket that accepts one client after the other and talks to each as told."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(0.1)
     over = threading.Event()
 
     def serve() -> None:
         while not over.is_set():
             try:
                 client, _ = listener.accept()
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             with client:
                 client.settimeout(5)
                 talk(client)
@@ -44,8 +44,8 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     finally:
         over.set()
-        listener.close()
         thread.join(6)
+        listener.close()
 
 
 def ask(url: str) -> errors.LLMKitError:
