@@ -14,13 +14,16 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -86,7 +89,12 @@ def _raw_request(wire: str, tokens: int) -> tuple[str, dict[str, Any]]:
         case "responses":
             return "/v1/responses", {"model": name, "input": PROMPT, "stream": True}
         case "anthropic":
-            return "/v1/messages", {"model": name, "messages": messages, "max_tokens": 200_000, "stream": True}
+            return "/v1/messages", {
+                "model": name,
+                "messages": messages,
+                "max_tokens": 200_000,
+                "stream": True,
+            }
         case _:
             contents = [{"role": "user", "parts": [{"text": PROMPT}]}]
             return f"/v1beta/models/{name}:streamGenerateContent?alt=sse", {"contents": contents}
@@ -158,7 +166,9 @@ def _sdk_stream(url: str, wire: str) -> Callable[[int], Any]:
     )
 
     async def generate(tokens: int) -> Any:
-        async for chunk in await google.aio.models.generate_content_stream(model=model(tokens), contents=PROMPT):
+        async for chunk in await google.aio.models.generate_content_stream(
+            model=model(tokens), contents=PROMPT
+        ):
             yield chunk.text
 
     return generate
@@ -233,7 +243,9 @@ def simulator() -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run it, print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.token_path", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.token_path", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--tokens", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--wires", default=",".join(WIRES))
@@ -292,12 +304,9 @@ def _child(client: str, wire: str, url: str, tokens: int) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    import os
-    import tempfile
-
     # A ledger of its own: the user's isn't filled with benchmark rows.
-    home = os.path.join(tempfile.gettempdir(), f"llmkit-benchmark-{os.getpid()}")
-    return {**os.environ, "LLMKIT_HOME": home}
+    home = Path(tempfile.gettempdir()) / f"llmkit-benchmark-{os.getpid()}"
+    return {**os.environ, "LLMKIT_HOME": str(home)}
 
 
 def _print(medians: dict[str, dict[str, float]], wires: list[str], asked: argparse.Namespace) -> None:

@@ -65,9 +65,7 @@ def _ask(asked: argparse.Namespace) -> int:
     if not sys.stdin.isatty():
         prompt = "\n\n".join(part for part in (prompt, sys.stdin.read().strip()) if part)
     options = {"max_tokens": asked.max_tokens} if asked.max_tokens else {}
-    stream = llmkit.stream(
-        prompt, model=asked.model, system=asked.system, timeout=asked.timeout, **options
-    )
+    stream = llmkit.stream(prompt, model=asked.model, system=asked.system, timeout=asked.timeout, **options)
     from llmkit.notebook.safe import to_text
     from llmkit.notebook.static import footer
 

@@ -53,7 +53,9 @@ class Budget:
     ) -> None:
         limit = Decimal(str(usd))
         if not limit > 0:
-            raise BadRequest(f"A budget must be more than nothing, not {usd!r}.", hint="Write it in US dollars.")
+            raise BadRequest(
+                f"A budget must be more than nothing, not {usd!r}.", hint="Write it in US dollars."
+            )
         self.limit = limit
         self.name = name
         self.unknown: Unknown = unknown

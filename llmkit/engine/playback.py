@@ -60,7 +60,9 @@ class Playback:
         try:
             await self.play(began)
             reply = self.recording.reply
-            last = Done(reply.with_(notes=(*reply.notes, f"Replayed from the {self.source}: nobody was called.")))
+            last = Done(
+                reply.with_(notes=(*reply.notes, f"Replayed from the {self.source}: nobody was called."))
+            )
         except asyncio.CancelledError:
             last = Failed(stopped(self.request.signal), self.partial())
             last.error.partial = last.partial

@@ -87,7 +87,11 @@ class Recorder:
         for event in events:
             if isinstance(event, Done | Failed | Retrying | Rerouted):
                 continue
-            if self._beats and when - self._beats[-1][0] < _GRAIN and (joined := _join(self._beats[-1][1], event)):
+            if (
+                self._beats
+                and when - self._beats[-1][0] < _GRAIN
+                and (joined := _join(self._beats[-1][1], event))
+            ):
                 self._beats[-1] = (self._beats[-1][0], joined)
             else:
                 self._beats.append((when, event))

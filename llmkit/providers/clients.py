@@ -86,7 +86,7 @@ async def post(
     try:
         sending = client.build_request("POST", url, content=content, headers=headers)
         return HttpExchange(await client.send(sending, stream=True))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the HTTP stack raises becomes ours
         raise transport_error(error, url) from None
 
 
@@ -105,7 +105,7 @@ class HttpExchange:
             async with aclosing(response.aiter_bytes()) as body:
                 async for chunk in body:
                     yield chunk
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the HTTP stack raises becomes ours
             raise transport_error(error, str(response.url), sent=True) from None
 
     async def close(self) -> None:

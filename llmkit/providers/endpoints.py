@@ -54,7 +54,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _refuse(base_url: str, why: str) -> BadEndpoint:
-    url = base_url.split("@")[-1]
+    url = base_url.rsplit("@", maxsplit=1)[-1]
     return BadEndpoint(
         f"The base URL {url!r} is refused.",
         why=f"{why[:1].upper()}{why[1:]}.",

@@ -54,7 +54,9 @@ PRESETS: Mapping[str, Preset] = {
     "openrouter": Preset(
         "openai", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), default="openai/gpt-6-luna"
     ),
-    "deepseek": Preset("openai", "https://api.deepseek.com", ("DEEPSEEK_API_KEY",), default="deepseek-v4-flash"),
+    "deepseek": Preset(
+        "openai", "https://api.deepseek.com", ("DEEPSEEK_API_KEY",), default="deepseek-v4-flash"
+    ),
     "mistral": Preset("openai", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",)),
     "together": Preset("openai", "https://api.together.xyz/v1", ("TOGETHER_API_KEY",)),
     "azure": Preset("openai", "", ("AZURE_OPENAI_API_KEY",)),

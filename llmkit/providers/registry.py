@@ -47,7 +47,7 @@ class Registry:
         plain = load(config)
         if unknown := set(plain) - _SECTIONS:
             raise _bad(
-                f"unknown section {sorted(unknown)[0]!r}", f"The sections are {', '.join(sorted(_SECTIONS))}."
+                f"unknown section {min(unknown)!r}", f"The sections are {', '.join(sorted(_SECTIONS))}."
             )
         self.aliases: Mapping[str, str] = dict(plain.get("aliases") or {})
         self.default_model: str | None = plain.get("default_model")
@@ -117,9 +117,7 @@ def _from_config(name: str, fields: Any) -> Entry:
     if not isinstance(fields, Mapping):
         raise _bad(f"{where} is no mapping", "Give at least its `type`.")
     if unknown := set(fields) - _FIELDS:
-        raise _bad(
-            f"{where} has an unknown field {sorted(unknown)[0]!r}", f"Fields: {', '.join(sorted(_FIELDS))}."
-        )
+        raise _bad(f"{where} has an unknown field {min(unknown)!r}", f"Fields: {', '.join(sorted(_FIELDS))}.")
     kind = fields.get("type", name)
     kind = SYNONYMS.get(kind, kind)
     if kind == "sim":

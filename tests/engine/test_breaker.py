@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from llmkit.core import errors as e
 from llmkit.engine.breaker import Breaker, State
 
@@ -42,7 +43,13 @@ def test_a_success_in_between_starts_the_count_again() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [e.Aborted("stop"), e.BadRequestError("400"), e.AuthError("401"), e.RateLimited("429"), e.DeadlineExceeded("late")],
+    [
+        e.Aborted("stop"),
+        e.BadRequestError("400"),
+        e.AuthError("401"),
+        e.RateLimited("429"),
+        e.DeadlineExceeded("late"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_what_is_not_the_providers_fault_never_opens_it(error: e.LLMKitError) -> None:

@@ -12,7 +12,11 @@ import pytest
 
 def run(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, *flags, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *flags, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done

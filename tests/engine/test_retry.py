@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from llmkit.core import errors as e
 from llmkit.engine.retry import RetryBudget, RetryPolicy
 
@@ -48,7 +49,9 @@ def test_what_cannot_get_better_is_never_tried_again(error: e.LLMKitError) -> No
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_kind_of_failure_is_tried_again_as_often_as_it_deserves(error: e.LLMKitError, times: int) -> None:
+def test_each_kind_of_failure_is_tried_again_as_often_as_it_deserves(
+    error: e.LLMKitError, times: int
+) -> None:
     waits = [POLICY.wait(attempt, error) for attempt in (1, 2, 3)]
     assert [wait is not None for wait in waits] == [attempt <= times for attempt in (1, 2, 3)]
 
@@ -62,7 +65,9 @@ def test_the_wait_is_random_and_grows_up_to_the_cap() -> None:
     assert max(first) <= 1.0 < max(second) <= 2.0
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(5.0, 5.0), (60.0, 60.0), (60.1, None), (3600.0, None), (1e12, None)])
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(5.0, 5.0), (60.0, 60.0), (60.1, None), (3600.0, None), (1e12, None)]
+)
 def test_retry_after_is_honoured_up_to_a_minute(asked: float, expected: float | None) -> None:
     assert POLICY.wait(1, e.RateLimited("429", retry_after=asked)) == expected
 

@@ -7,8 +7,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import llmkit
 import pytest
+
+import llmkit
 from llmkit import errors
 from llmkit.core.events import Done, Failed, Text
 from llmkit.sim import Simulator
@@ -19,7 +20,16 @@ SLOW = "here/bench:tokens=4000,rate=200,ttft=0"
 @pytest.fixture
 def session(simulator: Simulator) -> llmkit.Session:
     return llmkit.Session(
-        {"providers": {"here": {"type": "openai", "api": "chat", "base_url": simulator.url + "/v1", "api_key": "k" * 9}}}
+        {
+            "providers": {
+                "here": {
+                    "type": "openai",
+                    "api": "chat",
+                    "base_url": simulator.url + "/v1",
+                    "api_key": "k" * 9,
+                }
+            }
+        }
     )
 
 
@@ -113,7 +123,9 @@ def test_fifty_threads_stream_at_once_over_one_io_thread(session: llmkit.Session
     assert [thread.name for thread in threading.enumerate()].count("llmkit-io") == 1
 
 
-def test_leaving_a_loop_early_closes_the_socket_at_once(session: llmkit.Session, simulator: Simulator) -> None:
+def test_leaving_a_loop_early_closes_the_socket_at_once(
+    session: llmkit.Session, simulator: Simulator
+) -> None:
     for event in session.stream("hello", model=SLOW):
         if isinstance(event, Text):
             break
@@ -131,7 +143,9 @@ def test_leaving_an_async_loop_early_closes_the_socket(session: llmkit.Session, 
     assert gone(simulator)
 
 
-def test_cancelling_a_task_that_awaits_closes_the_socket(session: llmkit.Session, simulator: Simulator) -> None:
+def test_cancelling_a_task_that_awaits_closes_the_socket(
+    session: llmkit.Session, simulator: Simulator
+) -> None:
     async def main() -> None:
         task = asyncio.create_task(session.stream("hello", model=SLOW)._wait())
         await asyncio.sleep(0.3)

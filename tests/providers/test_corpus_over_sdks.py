@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import llmkit
 import pytest
+
+import llmkit
 from llmkit.core.errors import LLMKitError
 
 CORPUS = Path(os.environ.get("LLMKIT_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
@@ -90,7 +91,9 @@ def test_an_exchange_reads_the_same_over_a_socket(path: Path, replay: str) -> No
     session.gates = type(session.gates)(policy=type(session.gates.policy)(attempts=1))
 
     body = exchange["response"]["body"].encode()
-    wire_name = {"openai": f"openai.{api}", "anthropic": "anthropic.messages", "gemini": "gemini.generate"}[kind]
+    wire_name = {"openai": f"openai.{api}", "anthropic": "anthropic.messages", "gemini": "gemini.generate"}[
+        kind
+    ]
     expected = outcome(
         lambda: llmkit.wire.read(
             wire_name,

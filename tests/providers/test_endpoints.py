@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from llmkit.core.errors import BadEndpoint
 from llmkit.providers.endpoints import check, is_loopback
 

@@ -6,8 +6,9 @@ import copy
 import pickle
 import traceback
 
-import llmkit
 import pytest
+
+import llmkit
 from llmkit.core.errors import MissingKey
 from llmkit.providers.keys import Key, known_secrets, mask
 
@@ -58,9 +59,7 @@ def test_a_traceback_with_local_variables_does_not_show_it() -> None:
     session.gates = type(session.gates)(policy=type(session.gates.policy)(attempts=1))
     with pytest.raises(llmkit.LLMKitError) as caught:
         session.ask("hello", model="mine/x")
-    text = "".join(
-        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
-    )
+    text = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
     assert SECRET not in text
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__

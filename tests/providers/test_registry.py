@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import llmkit
 import pytest
+
+import llmkit
 from llmkit.core.errors import ConfigError, LLMKitError, UnknownModel, UnknownProvider
 from llmkit.providers.registry import Registry
 
@@ -45,7 +46,9 @@ def test_what_a_user_writes_names_a_provider_and_a_model(written: str, provider:
     assert (found.name, name) == (provider, model)
 
 
-@pytest.mark.parametrize(("written", "near"), [("sonet", "sonnet"), ("claud-sonnet-5-5", "claude-sonnet-5-5"), ("flahs", "flash")])
+@pytest.mark.parametrize(
+    ("written", "near"), [("sonet", "sonnet"), ("claud-sonnet-5-5", "claude-sonnet-5-5"), ("flahs", "flash")]
+)
 def test_an_unknown_model_is_refused_with_the_nearest_names(written: str, near: str) -> None:
     with pytest.raises(UnknownModel, match=near):
         llmkit.ask("hello", model=written)
@@ -98,7 +101,11 @@ def test_a_key_of_the_environment_stays_with_its_providers_own_host(monkeypatch:
 def test_a_key_may_be_named_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORK_KEY", "sk-work-0123456789")
     session = llmkit.Session(
-        {"providers": {"work": {"type": "openai", "base_url": "http://127.0.0.1:9/v1", "api_key": "${WORK_KEY}"}}}
+        {
+            "providers": {
+                "work": {"type": "openai", "base_url": "http://127.0.0.1:9/v1", "api_key": "${WORK_KEY}"}
+            }
+        }
     )
     assert session.registry.entry("work").key.get("work") == "sk-work-0123456789"
 

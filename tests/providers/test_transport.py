@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import llmkit
 import pytest
+
+import llmkit
 from llmkit import errors
 
 
