@@ -95,9 +95,7 @@ def worst_case(
     return worst
 
 
-def _listed(
-    usage: Usage, provider: str, names: tuple[str, str], at: datetime, base_url: str | None
-) -> Cost:
+def _listed(usage: Usage, provider: str, names: tuple[str, str], at: datetime, base_url: str | None) -> Cost:
     if missing := _missing(usage):
         return Cost(note=missing)
     served, asked = names
