@@ -154,8 +154,8 @@ def _sdk_stream(url: str, wire: str) -> Callable[[int], Any]:
                 stream=True,
             )
             async for event in stream:
-                is_text = event.type == "content_block_delta" and event.delta.type == "text_delta"
-                yield event.delta.text if is_text else None
+                if event.type == "content_block_delta" and event.delta.type == "text_delta":
+                    yield event.delta.text
 
         return messages
     from google import genai
@@ -253,7 +253,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--one", nargs=3, metavar=("CLIENT", "WIRE", "URL"), help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.one:
-        print(json.dumps(measure(*asked.one, asked.tokens)))
+        client, wire, url = asked.one
+        print(json.dumps(measure(client, wire, url, asked.tokens)))
         return 0
     wires = asked.wires.split(",")
     seen: dict[tuple[str, str], list[dict[str, Any]]] = {}

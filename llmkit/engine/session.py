@@ -101,7 +101,8 @@ class Session:
         )
         labels = Labels(self.id, notebook, cell, tag)
         # What is on the tape is found by what was written, so that it replays where there is no key.
-        tape, written = self.tape, asked(request, "")
+        tape = self.tape
+        written = asked(request, "") if tape is not None else {}
         if tape is not None and (found := tape.find(written, cell)) is not None:
             return Playback(found, request, self.ledger, labels, timing=tape.timing).launch()
         provider, name = self.resolve(model)
