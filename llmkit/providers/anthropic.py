@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from llmkit import wire as wires
@@ -31,9 +33,7 @@ class AnthropicProvider:
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
-        from importlib.util import find_spec
-
-        if find_spec("anthropic") is None:
+        if "anthropic" not in sys.modules and find_spec("anthropic") is None:
             raise MissingPackage(
                 "The official Anthropic SDK is not installed.",
                 why="It carries the calls to Claude models.",
