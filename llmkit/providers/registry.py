@@ -24,6 +24,7 @@ from llmkit.providers.presets import APIS, PRESETS, SYNONYMS, Preset
 
 _FIELDS = {"type", "api", "base_url", "api_key", "headers", "dialect", "default_model", "allow_insecure"}
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+_VERSION = re.compile(r"(.*?)(?:/(v1(?:beta)?))?")
 _SECTIONS = {"providers", "aliases", "default_model"}
 
 
@@ -164,9 +165,13 @@ def _entry(name: str, preset: Preset, fields: Mapping[str, Any], kind: str | Non
         case "openai":
             provider = OpenAIProvider(wire=wire, dialect=dialect, **common)
         case "anthropic":
+            # Manuals write the address with and without the version; these wires put it into the path.
+            common["base_url"] = base_url.removesuffix("/v1")
             provider = AnthropicProvider(**common)
         case "gemini":
-            provider = GeminiProvider(**common)
+            address, version = _VERSION.fullmatch(base_url).groups()  # type: ignore[union-attr]  # matches all
+            common["base_url"] = address
+            provider = GeminiProvider(**common, api_version=version or "v1beta")
     default = fields.get("default_model") or preset.default
     return Entry(provider, default, key)
 

@@ -98,6 +98,24 @@ def test_a_key_of_the_environment_stays_with_its_providers_own_host(monkeypatch:
     assert session.registry.entry("mine").key.get("mine") == "none"
 
 
+@pytest.mark.parametrize(
+    ("kind", "written", "base", "version"),
+    [
+        ("gemini", "http://127.0.0.1:9", "http://127.0.0.1:9", "v1beta"),
+        ("gemini", "http://127.0.0.1:9/v1/", "http://127.0.0.1:9", "v1"),
+        ("gemini", "http://127.0.0.1:9/proxy/v1beta", "http://127.0.0.1:9/proxy", "v1beta"),
+        ("anthropic", "http://127.0.0.1:9/v1", "http://127.0.0.1:9", None),
+        ("anthropic", "http://127.0.0.1:9", "http://127.0.0.1:9", None),
+    ],
+)
+def test_an_address_may_be_written_with_its_version_or_without(
+    kind: str, written: str, base: str, version: str | None
+) -> None:
+    provider = llmkit.Session({"providers": {"mine": {"type": kind, "base_url": written}}}).registry["mine"]
+    assert provider.base_url == base
+    assert getattr(provider, "api_version", None) == version
+
+
 def test_a_key_may_be_named_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORK_KEY", "sk-work-0123456789")
     session = llmkit.Session(
