@@ -18,6 +18,7 @@ INPUTS  := pyproject.toml uv.lock
 CODE    := llmkit $(wildcard benchmarks) tests
 TYPED   := llmkit $(wildcard benchmarks) $(wildcard tests/core/typed_*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+BENCH   ?= $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))
 # Opens on the quick start, without the news pop-up; a root user (a container, mostly) is let in.
 LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
@@ -59,8 +60,8 @@ ifneq ($(NOTEBOOKS),)
 	  --nbval --nbval-current-env $(NOTEBOOKS)
 endif
 
-bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (ratios measured in one run)
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): ratios measured in one run
+	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
 build: $(VENV)/.test-$(VERSION)  ## wheel and sdist, in dist/
 	$(UV) build --quiet --out-dir dist
