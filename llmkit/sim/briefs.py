@@ -7,13 +7,14 @@ import re
 from dataclasses import dataclass
 
 from llmkit.sim.exchange import Ask
+from llmkit.sim.labels import words
 
 _FILLER = re.compile(
     r"^(?:please|hi|hello|hey|ok|so|now|and|then|could you|can you|would you|will you|i want you to|"
     r"i'd like you to|help me(?: to)?|tell me(?: more)?(?: about)?|explain(?: to me)?|describe|define|discuss|"
     r"what(?:'s| is| are| was| were| does| do)|who(?:'s| is| was)|why(?: is| are| do| does| did)?|"
     r"how(?: is| are| do| does| did| can| to)?|when(?: is| was| did)?|where(?: is| are)?|give me|show me|"
-    r"write(?: me)?|draft|compose|make(?: me)?|create|an?|the|some|about|of|on|in|for|me|us|your|"
+    r"write(?: me)?|name|list|plot|draw|use|fix|compare|draft|compose|make(?: me)?|create|an?|the|some|about|of|on|in|for|me|us|your|"
     r"i|you|we|a short|short|brief|simple)\b[\s,:]*",
     re.IGNORECASE,
 )
@@ -23,101 +24,13 @@ _TERSE = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{3,})[\"“”«»]|```[a-z]*\n(.*?)```", re.DOTALL)
-_STOPWORDS = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "also",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "because",
-        "been",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "like",
-        "may",
-        "me",
-        "more",
-        "most",
-        "my",
-        "no",
-        "not",
-        "of",
-        "on",
-        "one",
-        "only",
-        "or",
-        "our",
-        "out",
-        "over",
-        "she",
-        "should",
-        "so",
-        "some",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "too",
-        "up",
-        "us",
-        "very",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "please",
-        "write",
-        "tell",
-        "give",
-    ]
+_STOPWORDS = words(
+    "a about after all also an and any are as at be because been but by can could did do does for "
+    "from had has have he her his how i if in into is it its just like may me more most my no not of "
+    "on one only or our out over she should so some such than that the their them then there these "
+    "they this to too up us very was we were what when where which who why will with would you your "
+    "explain describe compare show use make list name find "
+    "please write tell give"
 )
 
 
@@ -174,7 +87,8 @@ class Brief:
 
 def subject_of(text: str) -> str:
     """The subject of a text in at most eight words."""
-    line = next((ln.strip() for ln in text.strip().splitlines() if ln.strip()), "")
+    lines = [ln.strip() for ln in text.strip().splitlines() if ln.strip()]
+    line = next((ln for ln in reversed(lines) if ln.endswith("?")), lines[0] if lines else "")
     sentence = re.split(r"(?<=[.?!])\s", line)[0].strip(" \t.?!:;\"'`#*")
     previous = None
     while previous != sentence:

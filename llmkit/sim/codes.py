@@ -55,6 +55,12 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         '    return table.groupby("category")["amount"].sum().sort_values(ascending=False)',
     ),
     (
+        r"matplotlib|\bplot\b",
+        "One figure, with its axes named:",
+        "import matplotlib.pyplot as plt\nimport numpy as np\n\nx = np.linspace(0, 2 * np.pi, 200)\n"
+        'figure, axes = plt.subplots()\naxes.plot(x, np.sin(x))\naxes.set(xlabel="x", ylabel="sin x")\nplt.show()',
+    ),
+    (
         r"\b(?:mean|average|median)\b",
         "The standard library knows it already:",
         "from statistics import mean, median\n\n\ndef middle(values: list[float]) -> tuple[float, float]:\n"

@@ -8,194 +8,31 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 
-_GOOD = frozenset(
-    [
-        "amazing",
-        "awesome",
-        "beautiful",
-        "best",
-        "brilliant",
-        "charming",
-        "cheerful",
-        "clean",
-        "comfortable",
-        "crisp",
-        "delicious",
-        "delighted",
-        "delightful",
-        "durable",
-        "easy",
-        "elegant",
-        "enjoy",
-        "enjoyed",
-        "enjoyable",
-        "excellent",
-        "exceeded",
-        "excited",
-        "fantastic",
-        "fast",
-        "favourite",
-        "favorite",
-        "fine",
-        "flawless",
-        "fresh",
-        "friendly",
-        "fun",
-        "glad",
-        "good",
-        "gorgeous",
-        "great",
-        "happy",
-        "helpful",
-        "impressed",
-        "impressive",
-        "incredible",
-        "intuitive",
-        "joy",
-        "liked",
-        "like",
-        "love",
-        "loved",
-        "lovely",
-        "magnificent",
-        "marvellous",
-        "nice",
-        "outstanding",
-        "perfect",
-        "pleasant",
-        "pleased",
-        "polite",
-        "prompt",
-        "quick",
-        "recommend",
-        "recommended",
-        "reliable",
-        "satisfied",
-        "smooth",
-        "solid",
-        "splendid",
-        "stunning",
-        "sturdy",
-        "super",
-        "superb",
-        "terrific",
-        "thank",
-        "thanks",
-        "thrilled",
-        "tasty",
-        "useful",
-        "well",
-        "wonderful",
-        "worth",
-        "worked",
-        "works",
-    ]
+
+def words(text: str) -> frozenset[str]:
+    """A set of words, written as one sees them best: in a row."""
+    return frozenset(text.split())
+
+
+_GOOD = words(
+    "amazing awesome beautiful best brilliant charming cheerful clean comfortable crisp delicious "
+    "delighted delightful durable easy elegant enjoy enjoyed enjoyable excellent exceeded excited "
+    "fantastic fast favourite favorite fine flawless fresh friendly fun glad good gorgeous great "
+    "happy helpful impressed impressive incredible intuitive joy liked like love loved lovely "
+    "magnificent marvellous nice outstanding perfect pleasant pleased polite prompt quick recommend "
+    "recommended reliable satisfied smooth solid splendid stunning sturdy super superb terrific thank "
+    "thanks thrilled tasty useful well wonderful worth worked works"
 )
-_BAD = frozenset(
-    [
-        "angry",
-        "annoyed",
-        "annoying",
-        "appalling",
-        "avoid",
-        "awful",
-        "bad",
-        "boring",
-        "broke",
-        "broken",
-        "bug",
-        "buggy",
-        "cheap",
-        "cold",
-        "complaint",
-        "confusing",
-        "crash",
-        "crashed",
-        "crashes",
-        "damaged",
-        "dead",
-        "defective",
-        "difficult",
-        "dirty",
-        "disappointed",
-        "disappointing",
-        "disappointment",
-        "dreadful",
-        "dull",
-        "expensive",
-        "fail",
-        "failed",
-        "fails",
-        "failure",
-        "faulty",
-        "flimsy",
-        "frustrated",
-        "frustrating",
-        "garbage",
-        "hate",
-        "hated",
-        "horrible",
-        "ignored",
-        "inedible",
-        "junk",
-        "lacking",
-        "late",
-        "lousy",
-        "mediocre",
-        "mess",
-        "missing",
-        "nightmare",
-        "noisy",
-        "overpriced",
-        "pathetic",
-        "poor",
-        "poorly",
-        "problem",
-        "problems",
-        "refund",
-        "regret",
-        "rude",
-        "ruined",
-        "sad",
-        "scam",
-        "slow",
-        "stale",
-        "stopped",
-        "terrible",
-        "tiny",
-        "trash",
-        "ugly",
-        "unacceptable",
-        "unhappy",
-        "unhelpful",
-        "unusable",
-        "upset",
-        "useless",
-        "waste",
-        "wasted",
-        "weak",
-        "worse",
-        "worst",
-        "wrong",
-    ]
+_BAD = words(
+    "angry annoyed annoying appalling avoid awful bad boring broke broken bug buggy cheap cold "
+    "complaint confusing crash crashed crashes damaged dead defective difficult dirty disappointed "
+    "disappointing disappointment dreadful dull expensive fail failed fails failure faulty flimsy "
+    "frustrated frustrating garbage hate hated horrible ignored inedible junk lacking late lousy "
+    "mediocre mess missing nightmare noisy overpriced pathetic poor poorly problem problems refund "
+    "regret rude ruined sad scam slow stale stopped terrible tiny trash ugly unacceptable unhappy "
+    "unhelpful unusable upset useless waste wasted weak worse worst wrong"
 )
-_NOT = frozenset(
-    [
-        "not",
-        "no",
-        "never",
-        "hardly",
-        "isn't",
-        "wasn't",
-        "don't",
-        "doesn't",
-        "didn't",
-        "won't",
-        "can't",
-        "couldn't",
-        "nothing",
-    ]
-)
+_NOT = words("not no never hardly isn't wasn't don't doesn't didn't won't can't couldn't nothing")
 
 
 def sentiment(text: str) -> tuple[str, float]:
@@ -220,7 +57,7 @@ def sentiment(text: str) -> tuple[str, float]:
 
 
 _LISTED = re.compile(
-    r"(?:one of|either|into|as|labels?|categories|classes|options|between|choose(?: from)?|among)\b[^:\n(]{0,40}?"
+    r"(?:one of|either|into|as|labels|categories|classes|options|between|choose(?: from)?|among)\b[^:\n(]{0,40}?"
     r"[:(]?\s*(?P<list>(?:[\"'`*]?[A-Za-z][\w /&-]{0,30}[\"'`*]?\s*(?:,|/|\||\bor\b|\band\b)\s*)+(?:or |and )?"
     r"[\"'`*]?[A-Za-z][\w &-]{0,30}[\"'`*]?)",
     re.IGNORECASE,
@@ -230,6 +67,9 @@ _HINTS: dict[str, str] = {
     "technical": "error bug crash crashes install login password screen broken update app website server slow",
     "shipping": "delivery deliver delivered parcel package shipping shipped courier late arrived box tracking",
     "sales": "buy purchase quote offer discount demo plan upgrade pricing order",
+    "food": "food meal dish tasty taste cold fresh menu soup pizza coffee dessert kitchen",
+    "service": "service staff waiter waitress friendly rude slow answered support help",
+    "price": "price cheap expensive cost money bill worth value",
     "urgent": "urgent asap immediately now emergency down critical",
     "spam": "free winner click prize lottery offer cheap viagra crypto",
     "sports": "match team goal player league season coach win score game",

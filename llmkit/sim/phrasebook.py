@@ -54,6 +54,18 @@ CONTINENTS: Mapping[str, list[str]] = {
     "oceania": ["Australia", "New Zealand"],
 }
 
+#: Things to name, by what they are called.
+CATEGORIES: Mapping[str, list[str]] = {
+    "fruit": ["apple", "banana", "cherry", "fig", "grape", "lemon", "mango", "orange", "pear", "plum"],
+    "vegetable": ["aubergine", "beetroot", "broccoli", "carrot", "leek", "onion", "pea", "potato", "pumpkin"],
+    "animal": ["badger", "cat", "dolphin", "elephant", "fox", "heron", "otter", "tortoise", "wolf", "yak"],
+    "colo": ["amber", "blue", "crimson", "green", "indigo", "ochre", "red", "teal", "violet", "yellow"],
+    "planet": ["Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune"],
+    "countr": sorted(CAPITALS),
+    "cit": sorted(CAPITALS.values()),
+    "programming language": ["Ada", "C", "Go", "Haskell", "Julia", "Lisp", "Python", "R", "Rust", "Zig"],
+    "language": ["Arabic", "Bengali", "English", "French", "German", "Hindi", "Japanese", "Spanish"],
+}
 _LANGUAGES = ("french", "german", "spanish", "italian")
 _WORDS: Mapping[str, tuple[str, str, str, str]] = {
     "good morning": ("bonjour", "guten Morgen", "buenos días", "buongiorno"),

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmkit.sim.answers import finish
 from llmkit.sim.exchange import Answer, Ask, Call, Reject, Stop
 from llmkit.sim.frames import dumps
 
@@ -31,12 +30,12 @@ class Say:
     stop: Stop = "stop"
     fault: str = ""
 
-    def answer(self, ask: Ask) -> Answer:
-        """The answer as the wires take it."""
+    def draft(self) -> Answer:
+        """The answer, before limits and faults."""
         calls = tuple(
             Call(name, given if isinstance(given, str) else dumps(given)) for name, given in self.tools
         )
-        return finish(Answer(self.text, self.thinking, calls, self.stop), ask)
+        return Answer(self.text, self.thinking, calls, self.stop)
 
 
 Line = str | Say

@@ -25,7 +25,7 @@ from llmkit.sim.models import SimModel, find
 from llmkit.sim.player import Plan, Write, joined
 from llmkit.sim.promptcache import PromptCache
 from llmkit.sim.routes import Route, route
-from llmkit.sim.script import Prompter
+from llmkit.sim.script import Prompter, Say
 
 _KEPT_BYTES = 64 * 1024 * 1024
 #: Bodies too short for a prompt cache: the same one always gets the same bill.
@@ -53,6 +53,18 @@ class Settings:
     prompt_faults: bool = False
     signatures: str = "checked"
     token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request for an answer, read and let in."""
+
+    request: HTTPRequest
+    where: Route
+    seen: Seen
+    ask: Ask
+    tokens: int  # of the prompt: counting a long one twice would be felt
+    wanted: Faults
 
 
 class Service:
@@ -131,26 +143,37 @@ class Service:
             name, spec = faults.split_name(written)
             model = find(name)
             wanted = self._faults(request, spec, body)
-        except faults.BadFault as error:
-            raise Reject(400, str(error)) from None
         except ValueError as error:
             raise Reject(400, str(error)) from None
         seen.model, seen.fault = written, wanted.spec
         if model.name.startswith("no-such-model"):
             raise refusals.no_such_model(where.wire, name)
-        refusal = refusals.faulted(where.wire, where.dialect, wanted, self._failing(wanted))
-        if refusal is not None:
-            status, headers, error_body = refusal
-            plan = Plan(status, self._headers(where.wire, headers), error_body, faults=wanted)
-            plan.wait = wanted.number("delay")
-            return plan
+        if (refused := self._refused(where, wanted)) is not None:
+            return refused
         ask = self._parse(where, body, request.headers, model, name)
+        tokens = ask.input_tokens
         if where.operation == "count":
-            return self._count(ask)
-        if ask.input_tokens > model.context:
-            raise refusals.too_long(where.wire, ask.input_tokens, model.context)
+            return self._count(ask.wire, tokens)
+        if tokens > model.context:
+            raise refusals.too_long(where.wire, tokens, model.context)
         self._check_thinking(ask)
-        return self._answer(ask, where, wanted, request)
+        return self._answer(_Job(request, where, seen, ask, tokens, wanted))
+
+    def _refused(self, where: Route, wanted: Faults) -> Plan | None:
+        """The error that the faults want in place of an answer, if they do."""
+        refusal = refusals.faulted(where.wire, where.dialect, wanted, self._failing(wanted))
+        if refusal is None:
+            return None
+        status, headers, body = refusal
+        headers = self._headers(where.wire, headers)
+        return Plan(status, headers, body, wait=wanted.number("delay"), faults=wanted)
+
+    def _scripted_fault(self, text: str, seen: Seen) -> Faults:
+        seen.fault = text
+        try:
+            return faults.parse(text)
+        except faults.BadFault as error:
+            raise Reject(500, f"The script has a fault that isn't one. {error}") from None
 
     def _faults(self, request: HTTPRequest, spec: str, body: Mapping[str, Any]) -> Faults:
         """What shall go wrong: the model's name first, then the header, the prompt, chance."""
@@ -198,10 +221,9 @@ class Service:
         if ask.model.strict or self.settings.signatures == "required":
             _WIRES[ask.wire].check_thinking(ask)
 
-    def _count(self, ask: Ask) -> Plan:
-        n = ask.input_tokens
+    def _count(self, wire: Wire, n: int) -> Plan:
         counted: dict[str, Any]
-        match ask.wire:
+        match wire:
             case "anthropic.messages":
                 counted = {"input_tokens": n}
             case "gemini.generate":
@@ -209,19 +231,25 @@ class Service:
                 counted = {"totalTokens": n, "promptTokensDetails": details}
             case _:
                 counted = {"object": "response.input_tokens", "input_tokens": n}
-        headers = self._headers(ask.wire, [("content-type", "application/json")])
+        headers = self._headers(wire, [("content-type", "application/json")])
         return Plan(200, headers, dumps(counted).encode())
 
-    def _answer(self, ask: Ask, where: Route, wanted: Faults, request: HTTPRequest) -> Plan:
-        key = self._key(ask, where, request)
-        rate, wait = self._pace(ask.model, request.headers)
+    def _answer(self, job: _Job) -> Plan:
+        ask, where, wanted = job.ask, job.where, job.wanted
+        key = self._key(job)
+        rate, wait = self._pace(ask.model, job.request.headers)
         plain = not wanted and not self.prompter
-        keeps = plain and ask.stream and where.sse and not rate and len(request.body) < _SHORT
+        keeps = plain and ask.stream and where.sse and not rate and len(job.request.body) < _SHORT
         if keeps and (kept := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             headers = self._headers(ask.wire, [("content-type", _SSE), ("cache-control", "no-cache")])
             return Plan(200, headers, steps=[], writes=kept, wait=wait)
-        made, wanted = self._say(ask, wanted)
+        line = self.prompter.line(ask)
+        if line is not None and line.fault:
+            wanted = self._scripted_fault(line.fault, job.seen)
+            if (refused := self._refused(where, wanted)) is not None:
+                return refused
+        made = self._say(replace(job, wanted=wanted), line)
         ask = flood(ask, wanted)
         mint = Mint(key, self.created)
         plan = Plan(200, [], rate=rate, wait=wait + wanted.number("delay"), faults=wanted)
@@ -235,22 +263,14 @@ class Service:
                 self._keep(plan, key)
         return plan
 
-    def _say(self, ask: Ask, wanted: Faults) -> tuple[Answer, Faults]:
-        line = self.prompter.line(ask)
-        if line is not None:
-            if line.fault:
-                try:
-                    wanted = faults.parse(line.fault)
-                except faults.BadFault as error:
-                    raise Reject(400, str(error)) from None
-            made = line.answer(ask)
-        else:
-            made = answer(ask, seed=self.settings.seed, faults=wanted)
-        read, write = self.cache.look(ask)
-        total = max(ask.input_tokens, read + write)
+    def _say(self, job: _Job, line: Say | None) -> Answer:
+        scripted = None if line is None else line.draft()
+        made = answer(job.ask, seed=self.settings.seed, faults=job.wanted, scripted=scripted)
+        read, write = self.cache.look(job.ask)
+        total = max(job.tokens, read + write)
         count = replace(made.count, input=total, cache_read=read, cache_write=write)
-        usage_fault = wanted.items.get("usage", "")
-        return replace(made, count=count, usage_fault=usage_fault), wanted
+        usage_fault = job.wanted.items.get("usage", "")
+        return replace(made, count=count, usage_fault=usage_fault)
 
     def _as_document(self, plan: Plan, ask: Ask, made: Answer, mint: Mint) -> None:
         document = _WIRES[ask.wire].document(ask, made, mint)
@@ -280,10 +300,10 @@ class Service:
         while len(self._kept) > 1 and self._kept_bytes > _KEPT_BYTES:
             self._kept_bytes -= sum(w.size for w in self._kept.popitem(last=False)[1])
 
-    def _key(self, ask: Ask, where: Route, request: HTTPRequest) -> bytes:
+    def _key(self, job: _Job) -> bytes:
         """What the answer depends on, in one hash: the ids of an answer follow from it."""
-        parts = f"{self.settings.seed}|{ask.wire}|{where.dialect.name}|{request.target}|{ask.name}|"
-        return hashlib.blake2b(parts.encode() + request.body, digest_size=32).digest()
+        parts = f"{self.settings.seed}|{job.ask.wire}|{job.where.dialect.name}|{job.request.target}|{job.ask.name}|"
+        return hashlib.blake2b(parts.encode() + job.request.body, digest_size=32).digest()
 
     def _pace(self, model: SimModel, headers: Mapping[str, str]) -> tuple[float, float]:
         """Tokens a second (0: at once) and seconds before the first."""

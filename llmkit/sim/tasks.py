@@ -140,7 +140,9 @@ def _json(brief: Brief) -> Draft:
 # -- longer ones ------------------------------------------------------------------------------
 
 
-def _summary(brief: Brief) -> Draft:
+def _summary(brief: Brief) -> Draft | None:
+    if brief.material == brief.text.strip() and len(brief.text.split()) < 25:
+        return None
     sentences = [
         s.strip() for s in re.split(r"(?<=[.!?])\s+", brief.material.replace("\n", " ")) if s.strip()
     ]
@@ -233,6 +235,16 @@ _IDEAS = (
     "Explain {it} to a child, and note where you stumble.",
     "Do the dull part first.",
 )
+
+
+def _named(brief: Brief) -> Draft | None:
+    known = next(
+        (c for word, c in phrasebook.CATEGORIES.items() if re.search(rf"\b{word}", brief.lower)), None
+    )
+    if known is None:
+        return None
+    number = min(_number(brief.lower) or 5, len(known))
+    return Draft("\n".join(f"- {thing}" for thing in brief.dice.sample(known, number)), exact=True)
 
 
 def _ideas(brief: Brief) -> Draft:
@@ -369,7 +381,7 @@ TASKS = (
     _task("extract", r"\bextract\b|\bfind all\b|\bpull out\b", _extract),
     _task("compare", r"\bcompar|\bvs\.?\b|\bversus\b|\bdifferences? between\b|\bcontrast\b", _compare),
     _task("query", r"\bsql\b|\bselect (?:statement|query)\b", _query),
-    _task("code", r"\bpython\b|\bfunction\b|\bscript\b|\bcode\b|\bprogram\b|\bfibonacci\b|\bfizz ?buzz\b", _code),
+    _task("code", r"\bpython\b|\bfunction\b|\bscript\b|\bcode\b|\bprogram\b|\bmatplotlib\b|\bplot\b|\bfibonacci\b|\bfizz ?buzz\b", _code),
     _task("haiku", r"\bhaikus?\b|\bpoems?\b|\blimerick\b|\bsonnet\b|\bverses?\b", _haiku),
     _task("count", r"\bcount (?:from |up |to )", _count),
     _task("capitals", r"\bcapitals?\b(?! letter| sin| gain)", _capital),
@@ -378,6 +390,7 @@ TASKS = (
     _task("letter", r"\be-?mail\b|\bletter to\b|\bcover letter\b", _letter),
     _task("identity", r"\bwho are you\b|\bwhat (?:model )?are you\b|\bwhich model\b", _identity),
     _task("arithmetic", r"\d\s*\)*\s*[-+*/x×÷^]\s*\(*\s*\d", _arithmetic),
-    _task("ideas", r"\b(?:list|give me|name|suggest|tell me)\b.*\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|some|ideas|tips|ways|reasons|things|facts|examples)\b", _ideas),
+    _task("names", r"\b(?:list|give me|name|suggest|tell me)\b", _named),
+    _task("ideas", r"\b(?:ideas?|tips|ways to|reasons|things to|facts|examples|suggestions)\b", _ideas),
     _task("greeting", r"^\s*(?:hi|hello|hey|good (?:morning|evening|day))\b", _greeting),
 )  # fmt: skip

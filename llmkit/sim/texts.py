@@ -137,6 +137,13 @@ TEXTS = (
         "- **Restart and run all** is the honest test.",
     ),
     _text(
+        "joke",
+        r"\bjokes?\b|make me laugh",
+        "A statistician drowned in a river that was one metre deep on average.",
+        "His colleague, asked whether he was sure, said: “95 percent.”",
+        "*Three more such jokes, and the sample would be large enough to say that they aren't funny.*",
+    ),
+    _text(
         "git",
         r"\bgit\b(?!hub)",
         "Git keeps every version of your files, and lets several people work on them without treading on "

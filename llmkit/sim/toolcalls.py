@@ -7,6 +7,7 @@ import re
 from llmkit.sim.briefs import Brief
 from llmkit.sim.exchange import Ask, Call, Tool
 from llmkit.sim.frames import dumps
+from llmkit.sim.labels import words
 from llmkit.sim.schemas import example, names_in, places_in
 from llmkit.sim.texts import Draft
 
@@ -52,24 +53,7 @@ def _fits(tool: Tool, brief: Brief) -> bool:
     return False
 
 
-_VERBS = frozenset(
-    [
-        "find",
-        "fetch",
-        "list",
-        "make",
-        "create",
-        "read",
-        "write",
-        "call",
-        "look",
-        "lookup",
-        "search",
-        "current",
-        "with",
-        "from",
-    ]
-)
+_VERBS = words("find fetch list make create read write call look lookup search current with from")
 
 
 def _subjects(tool: Tool, brief: Brief) -> list[str | None]:

@@ -35,7 +35,7 @@ class Got:
 
     @property
     def frames(self) -> list[Any]:
-        lines = self.body.replace(b"\r\n", b"\n").split(b"\n")
+        lines = self.body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
         data = [ln[5:].strip() for ln in lines if ln.startswith(b"data:")]
         return [json.loads(d) for d in data if d != b"[DONE]"]
 
