@@ -15,7 +15,7 @@ UsageSource = Literal["provider", "estimated", "unknown"]
 CostSource = Literal["provider", "genai-prices", "override", "simulated", "not-billed", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Usage:
     """Tokens, by class.
 
@@ -64,6 +64,9 @@ class Usage:
         if self.total_input is None or self.output is None:
             return None
         return self.total_input + self.output
+
+    def __repr__(self) -> str:
+        return f"Usage({', '.join(f'{name}={value!r}' for name, value in self.to_json().items())})"
 
     def to_json(self) -> dict[str, Any]:
         """Only what is known, and where it came from."""
