@@ -57,6 +57,11 @@ class Breaker:
             return 0.0
         return max(0.0, self._opened + self._cooldown - self._clock())
 
+    @property
+    def open(self) -> bool:
+        """Would an attempt be turned away now?"""
+        return self.state is State.OPEN or (self.state is State.HALF_OPEN and self._probing)
+
     def admit(self) -> bool:
         """May an attempt go now? In the half-open state only one is let through."""
         match self.state:

@@ -6,6 +6,7 @@ They live on the I/O thread, so none of them needs a lock; a new thread (after a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmkit.engine.breaker import Breaker
@@ -13,13 +14,15 @@ from llmkit.engine.limits import Limiter, Limits
 from llmkit.engine.loop import IOThread
 from llmkit.engine.retry import RetryBudget, RetryPolicy
 from llmkit.engine.watch import Patience
+from llmkit.providers.tuning import Tuning
 
 
 class ThreadGates:
     """The gates of one session on one I/O thread, made when first passed."""
 
-    def __init__(self, limits: Mapping[str, Limits]) -> None:
+    def __init__(self, limits: Mapping[str, Limits], breaker: Mapping[str, Any]) -> None:
         self._limits = limits
+        self._breaker = breaker
         self._limiters: dict[str, Limiter] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
@@ -32,11 +35,16 @@ class ThreadGates:
 
     def breaker(self, provider: str, model: str) -> Breaker:
         """Whether a provider's model is worth asking just now."""
-        return self._breakers.setdefault((provider, model), Breaker())
+        key = (provider, model)
+        if key not in self._breakers:
+            self._breakers[key] = Breaker(**self._breaker)
+        return self._breakers[key]
 
     def budget(self, provider: str) -> RetryBudget:
         """Whether retries are sensible just now."""
-        return self._budgets.setdefault(provider, RetryBudget())
+        if provider not in self._budgets:
+            self._budgets[provider] = RetryBudget()
+        return self._budgets[provider]
 
 
 class Gates:
@@ -48,14 +56,33 @@ class Gates:
         policy: RetryPolicy | None = None,
         patience: Patience | None = None,
         limits: Mapping[str, Limits] | None = None,
+        patiences: Mapping[str, Patience] | None = None,
+        breaker: Mapping[str, Any] | None = None,
     ) -> None:
         self.policy = policy or RetryPolicy()
         self.patience = patience or Patience()
         self._limits = dict(limits or {})
+        self._patiences = dict(patiences or {})
+        self._breaker = dict(breaker or {})
         self._threads: WeakKeyDictionary[IOThread, ThreadGates] = WeakKeyDictionary()
+
+    @classmethod
+    def tuned(cls, tuning: Tuning) -> Gates:
+        """The policies that a config asks for."""
+        return cls(
+            policy=RetryPolicy(**tuning.retry),
+            patience=Patience(**tuning.timeouts),
+            limits={name: Limits(**set_) for name, set_ in tuning.limits.items()},
+            patiences={name: Patience(**set_) for name, set_ in tuning.timeouts_of.items()},
+            breaker=tuning.breaker,
+        )
+
+    def patience_for(self, provider: str) -> Patience:
+        """How long this provider may be silent."""
+        return self._patiences.get(provider, self.patience)
 
     def on(self, thread: IOThread) -> ThreadGates:
         """The state on this thread. Called from that thread alone."""
         if thread not in self._threads:
-            self._threads[thread] = ThreadGates(self._limits)
+            self._threads[thread] = ThreadGates(self._limits, self._breaker)
         return self._threads[thread]

@@ -12,6 +12,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+#: A provider that wants us back later than this is asked again all the same: whoever calls hears its "no"
+#: (and when to come back) at once, instead of waiting without a word.
+LONGEST_PAUSE = 60.0
+
 #: Attempts at once to one provider key where nothing else is set: enough for grids, no flood.
 CONCURRENCY = 64
 
@@ -71,6 +75,11 @@ class Limiter:
         return self._running
 
     @property
+    def paused(self) -> float:
+        """Seconds for which the provider asked everybody to wait."""
+        return max(0.0, self._paused_until - self._loop.time())
+
+    @property
     def counts_tokens(self) -> bool:
         """Is there a limit on tokens?"""
         return self._tokens is not None
@@ -87,11 +96,12 @@ class Limiter:
 
     def pause(self, seconds: float) -> None:
         """The provider asked everybody to wait."""
-        self._paused_until = max(self._paused_until, self._loop.time() + min(seconds, 60.0))
+        if seconds <= LONGEST_PAUSE:
+            self._paused_until = max(self._paused_until, self._loop.time() + seconds)
 
     def learn(self, rates: Mapping[str, Mapping[str, float]]) -> None:
         """What the provider's headers say of what is left: pause when nothing is."""
-        for what in ("requests", "tokens"):
+        for what in ("requests", "tokens", "input-tokens", "output-tokens"):
             rate = rates.get(what, {})
             if rate.get("remaining") == 0 and (reset := rate.get("reset", 0.0)) > 0:
                 self.pause(reset)

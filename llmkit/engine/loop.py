@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from llmkit.providers.clients import Clients
 
 _GOODBYE_SECONDS = 0.5
+_NAME = "llmkit-io"
 
 
 class IOThread:
@@ -30,7 +31,8 @@ class IOThread:
         self.clients = Clients()
         self._pid = os.getpid()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._run, name="llmkit-io", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
+        self._thread.llmkit_io = self  # type: ignore[attr-defined]  # see `_running_thread`
         self._thread.start()
 
     @classmethod
@@ -41,7 +43,7 @@ class IOThread:
             return running
         with cls._starting:
             if cls._current is None or not cls._current.alive:
-                cls._current = cls()
+                cls._current = _running_thread() or cls()
             return cls._current
 
     @property
@@ -94,8 +96,23 @@ class IOThread:
         self.loop.stop()
 
 
+def _running_thread() -> IOThread | None:
+    """The I/O thread that this process has, where this module was loaded anew (by %autoreload, say) and
+    has forgotten it: the thread itself remembers."""
+    for thread in threading.enumerate():
+        found: IOThread | None = getattr(thread, "llmkit_io", None)
+        if found is not None and found.alive:
+            return found
+    return None
+
+
+#: The I/O threads of parent processes: kept, as letting go of a loop closes what the parent still uses.
+_INHERITED: list[IOThread | None] = []
+
+
 def _forget() -> None:
     """In a forked child: the thread did not come along, so the next use starts a new one."""
+    _INHERITED.append(IOThread._current)
     IOThread._current = None
     IOThread._starting = threading.Lock()
 

@@ -65,6 +65,19 @@ class Channel:
             self._wake = None
 
 
+class Interrupted(KeyboardInterrupt):
+    """The user interrupted while an answer was waited for; what had come is in ``partial``."""
+
+    def __init__(self, partial: Reply) -> None:
+        super().__init__("interrupted")
+        self.partial = partial
+
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook, where IPython would show a wall."""
+        came = f"after {len(self.partial.text)} characters" if self.partial.text else "before anything came"
+        return [f"■ Interrupted {came}. The call is stopped and its connection closed."]
+
+
 class Stream:
     """An answer on its way.
 
@@ -98,7 +111,7 @@ class Stream:
         for ``wait`` seconds, so that a display can look up. Ends after the terminal event."""
         try:
             while self._terminal is None:
-                batch = self._channel.get(wait)
+                batch = self._take(wait)
                 if batch is None:
                     yield []
                     continue
@@ -110,7 +123,7 @@ class Stream:
     def __iter__(self) -> Iterator[Event]:
         try:
             while self._terminal is None:
-                batch = self._channel.get(LOOK_UP_SECONDS)
+                batch = self._take(LOOK_UP_SECONDS)
                 if batch is not None:
                     self._note(batch)
                     yield from batch
@@ -202,6 +215,12 @@ class Stream:
         return f"<Stream {state}, {len(self.text)} characters>"
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _take(self, seconds: float) -> list[Event] | None:
+        try:
+            return self._channel.get(seconds)
+        except KeyboardInterrupt:
+            raise Interrupted(self.partial) from None
 
     def _note(self, batch: list[Event]) -> None:
         last = batch[-1]

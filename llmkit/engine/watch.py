@@ -1,6 +1,6 @@
-"""How long an attempt may be silent: until its first byte, and then between tokens.
+"""How long an attempt may be silent: until its first token, and then between tokens.
 
-Keep-alives are not tokens. One timer an attempt, whatever the number of tokens; the overall deadline is
+Neither headers nor keep-alives are tokens. One timer an attempt, whatever the number of tokens; the overall deadline is
 the signal's, not kept here.
 """
 
@@ -19,7 +19,8 @@ DRAIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: until the first byte of the answer, and between one token and the next."""
+    """Seconds: until the first token of the answer (a model may think long before it), and between one
+    token and the next."""
 
     first_byte: float = 120.0
     idle: float = 60.0
@@ -37,7 +38,8 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._limit = patience.first_byte
         self._heard = self._loop.time()
-        self._any = False
+        self._answered = False
+        self._talking = False
         self._draining = False
         self._timeout = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
@@ -45,20 +47,24 @@ class Watch:
 
     def heard(self) -> None:
         """A token came."""
+        if self._draining:
+            return
         self._heard = self._loop.time()
+        if not self._talking:
+            self._talking = True
+            self._limit = self._patience.idle
+            self._look()
 
     def answered(self) -> None:
-        """The response began: from now on the idle time counts."""
-        self._heard = self._loop.time()
-        self._limit = self._patience.idle
-        self._any = True
+        """The response began. That is no token: the wait for the first one goes on."""
+        self._answered = True
 
     def drain(self) -> None:
         """The answer is whole; wait a moment for what may follow it."""
         if not self._draining:
             self._draining = True
             self._limit = DRAIN_SECONDS
-            self.heard()
+            self._heard = self._loop.time()
             self._look()
 
     async def __aenter__(self) -> Self:
@@ -90,14 +96,16 @@ class Watch:
             self._timer = self._loop.call_later(left, self._look)
 
     def _silence(self) -> e.LLMKitError:
-        if self._any:
+        if self._talking:
             return e.IdleTimeout(
-                f"The model said nothing for {self._patience.idle:.0f} s in the middle of its answer.",
+                f"The model said nothing for {self._patience.idle:g} s in the middle of its answer.",
                 why="The connection was open, but no token came.",
                 hint="What arrived is kept in `error.partial`. Run it again for the whole answer.",
             )
         return e.FirstByteTimeout(
-            f"No answer began within {self._patience.first_byte:.0f} s.",
-            why="The request was sent; it may have been received, and billed.",
-            hint="Try again, or give a slow model more time (`patience`).",
+            f"No answer began within {self._patience.first_byte:g} s.",
+            why="The server took the request and then sent no word of an answer; it may be billed."
+            if self._answered
+            else "The request was sent; it may have been received, and billed.",
+            hint="Try again, or give a slow model more time (`timeouts: {first_byte: 300}` in the config).",
         )

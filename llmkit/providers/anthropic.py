@@ -12,6 +12,7 @@ from llmkit import wire as wires
 from llmkit.core.errors import MissingPackage
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, post, settings
 from llmkit.providers.keys import Key
+from llmkit.providers.tuning import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,6 +31,7 @@ class AnthropicProvider:
     dialect: str = "anthropic"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulated: bool = False
+    connect: float = CONNECT_SECONDS
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
@@ -47,7 +49,9 @@ class AnthropicProvider:
         """Send it once."""
         common = clients.once(("anthropic", self.name, self.base_url), lambda: self._headers(clients))
         headers = Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
-        return await post(self._http(clients), self.base_url + "/v1/messages", headers, body)
+        return await post(
+            self._http(clients), self.base_url + "/v1/messages", headers, body, connect=self.connect
+        )
 
     def _headers(self, clients: Clients) -> dict[str, str]:
         """The headers that the official client sends, without its key."""

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from llmkit.core import errors as e
+from llmkit.providers.tuning import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
-CONNECT_SECONDS = 5.0
 
 
 class Clients:
@@ -79,15 +79,21 @@ class Sealed(dict[str, str]):
 
 
 async def post(
-    client: httpx2.AsyncClient, url: str, headers: Sealed, body: Mapping[str, Any]
+    client: httpx2.AsyncClient,
+    url: str,
+    headers: Sealed,
+    body: Mapping[str, Any],
+    *,
+    connect: float = CONNECT_SECONDS,
 ) -> HttpExchange:
     """Send a body once; the answer has begun when this returns."""
+    patience = client.timeout if connect == CONNECT_SECONDS else type(client.timeout)(None, connect=connect)
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     try:
-        sending = client.build_request("POST", url, content=content, headers=headers)
+        sending = client.build_request("POST", url, content=content, headers=headers, timeout=patience)
         return HttpExchange(await client.send(sending, stream=True))
     except Exception as error:  # noqa: BLE001 - whatever the HTTP stack raises becomes ours
-        raise transport_error(error, url) from None
+        raise transport_error(error, url, connect=connect) from None
 
 
 class HttpExchange:
@@ -113,7 +119,9 @@ class HttpExchange:
         await self._response.aclose()
 
 
-def transport_error(error: BaseException, url: str, *, sent: bool = False) -> e.LLMKitError:
+def transport_error(
+    error: BaseException, url: str, *, sent: bool = False, connect: float = CONNECT_SECONDS
+) -> e.LLMKitError:
     """A failure of the network, as one of our errors. ``sent``: had the response already begun?"""
     causes = list(_causes(error))
     names = {type(cause).__name__ for cause in causes}
@@ -148,7 +156,7 @@ def transport_error(error: BaseException, url: str, *, sent: bool = False) -> e.
         )
     if not sent and names & {"ConnectionTimeoutError", "ServerTimeoutError", "TimeoutError"}:
         return e.ConnectTimeout(
-            f"{where} did not answer within {CONNECT_SECONDS:.0f} s.",
+            f"{where} did not answer within {connect:g} s.",
             hint="Check the address and the network (a proxy, a firewall).",
         )
     if sent:

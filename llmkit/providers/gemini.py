@@ -15,6 +15,7 @@ from urllib.parse import quote
 from llmkit import wire as wires
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
 from llmkit.providers.keys import Key
+from llmkit.providers.tuning import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -32,6 +33,7 @@ class GeminiProvider:
     api_version: str = "v1beta"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulated: bool = False
+    connect: float = CONNECT_SECONDS
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
@@ -51,4 +53,4 @@ class GeminiProvider:
                 **self.headers,
             }
         )
-        return await post(clients.http(), url, headers, body)
+        return await post(clients.http(), url, headers, body, connect=self.connect)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llmkit import wire as wires
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
 from llmkit.providers.keys import Key
+from llmkit.providers.tuning import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -31,6 +32,7 @@ class OpenAIProvider:
     dialect: str = "openai"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulated: bool = False
+    connect: float = CONNECT_SECONDS
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
@@ -42,7 +44,9 @@ class OpenAIProvider:
         """Send it once."""
         common = clients.once(("openai", self.name, self.base_url), lambda: self._headers(clients))
         headers = Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
-        return await post(clients.http(), self.base_url + _PATHS[self.wire], headers, body)
+        return await post(
+            clients.http(), self.base_url + _PATHS[self.wire], headers, body, connect=self.connect
+        )
 
     def _headers(self, clients: Clients) -> dict[str, str]:
         """The headers that the official client sends, without its key."""

@@ -21,11 +21,17 @@ from llmkit.providers.gemini import GeminiProvider
 from llmkit.providers.keys import Key
 from llmkit.providers.openai import OpenAIProvider
 from llmkit.providers.presets import APIS, PRESETS, SYNONYMS, Preset
+from llmkit.providers.tuning import SECTIONS, tuning
 
-_FIELDS = {"type", "api", "base_url", "api_key", "headers", "dialect", "default_model", "allow_insecure"}
+_FIELDS = {
+    "type", "api", "base_url", "api_key", "headers", "dialect", "default_model", "allow_insecure",
+    "limits", "timeouts",
+}  # fmt: skip
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _VERSION = re.compile(r"(.*?)(?:/(v1(?:beta)?))?")
-_SECTIONS = {"providers", "aliases", "default_model"}
+#: Sections that are the engine's business.
+_SETTINGS = {"prices", "budgets", "cache"}
+_SECTIONS = {"providers", "aliases", "default_model", *_SETTINGS, *SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,15 @@ class Registry:
             )
         self.aliases: Mapping[str, str] = dict(plain.get("aliases") or {})
         self.default_model: str | None = plain.get("default_model")
+        self.tuning = tuning(plain)
+        self.settings: Mapping[str, Any] = {name: plain[name] for name in _SETTINGS if plain.get(name)}
         self._entries: dict[str, Entry] = {}
         self._configured: list[str] = []
         for name, preset in PRESETS.items():
             if preset.base_url:
-                self._entries[name] = _entry(name, preset, {})
+                self._entries[name] = _entry(name, preset, {}, self.tuning.connect)
         for name, fields in (plain.get("providers") or {}).items():
-            self._entries[name] = _from_config(name, fields)
+            self._entries[name] = _from_config(name, fields, self.tuning.connect_for(name))
             self._configured.append(name)
 
     def __contains__(self, name: object) -> bool:
@@ -113,7 +121,7 @@ def load(config: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
     return plain or {}
 
 
-def _from_config(name: str, fields: Any) -> Entry:
+def _from_config(name: str, fields: Any, connect: float) -> Entry:
     where = f"providers.{name}"
     if not isinstance(fields, Mapping):
         raise _bad(f"{where} is no mapping", "Give at least its `type`.")
@@ -126,10 +134,12 @@ def _from_config(name: str, fields: Any) -> Entry:
     if kind not in PRESETS:
         near = difflib.get_close_matches(str(kind), PRESETS, n=2)
         raise _bad(f"{where} has the unknown type {kind!r}", f"Nearest: {', '.join(near)}." if near else "")
-    return _entry(name, PRESETS[kind], fields, kind)
+    return _entry(name, PRESETS[kind], fields, connect, kind)
 
 
-def _entry(name: str, preset: Preset, fields: Mapping[str, Any], kind: str | None = None) -> Entry:
+def _entry(
+    name: str, preset: Preset, fields: Mapping[str, Any], connect: float, kind: str | None = None
+) -> Entry:
     kind = kind or name
     base_url = str(fields.get("base_url") or preset.base_url)
     if not base_url:
@@ -158,6 +168,7 @@ def _entry(name: str, preset: Preset, fields: Mapping[str, Any], kind: str | Non
         "base_url": base_url,
         "key": key,
         "headers": dict(fields.get("headers") or {}),
+        "connect": connect,
     }
     dialect = str(fields.get("dialect") or kind)
     provider: Provider
