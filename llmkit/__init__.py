@@ -4,6 +4,8 @@ leaves one honest row behind saying what it cost.
 >>> import llmkit
 >>> reply = llmkit.ask("Why is the sky blue?", model="sim/swift")  # doctest: +SKIP
 >>> for event in llmkit.stream("Why is the sky blue?"): ...  # doctest: +SKIP
+>>> llmkit.compare("Why is the sky blue?", models=["sim/swift", "sim/sage"])  # doctest: +SKIP
+>>> llmkit.map(["Great!", "Meh."], "Sentiment of: {text}")  # doctest: +SKIP
 >>> llmkit.usage(simulated=True)  # doctest: +SKIP
 
 In a notebook: ``%load_ext llmkit``, then ``%%llm`` at the top of a cell.
@@ -36,14 +38,20 @@ if TYPE_CHECKING:
     from llmkit.core.request import Options, Request, ToolSpec
     from llmkit.core.signal import Signal, SignalUtils
     from llmkit.core.usage import Cost, Usage
-    from llmkit.engine.face import ask, stream, usage
+    from llmkit.engine.budget import Budget, budget
+    from llmkit.engine.cache import Cache
+    from llmkit.engine.face import ask, stream, tape, usage
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
+    from llmkit.jobs.compare import compare
+    from llmkit.jobs.map import map  # noqa: A004
 
 __version__ = "0.1.0"
 
 #: Where each public name lives. "" means: a module of its own.
 _HOMES = {
+    "Budget": "llmkit.engine.budget",
+    "Cache": "llmkit.engine.cache",
     "Cost": "llmkit.core.usage",
     "Done": "llmkit.core.events",
     "Event": "llmkit.core.events",
@@ -70,16 +78,21 @@ _HOMES = {
     "ToolSpec": "llmkit.core.request",
     "Usage": "llmkit.core.usage",
     "ask": "llmkit.engine.face",
+    "budget": "llmkit.engine.budget",
     "default_session": "llmkit.engine.session",
     "errors": "",
+    "map": "llmkit.jobs.map",
     "notebook": "",
     "sim": "",
     "stream": "llmkit.engine.face",
+    "tape": "llmkit.engine.face",
     "usage": "llmkit.engine.face",
     "wire": "",
 }
 
 __all__ = [
+    "Budget",
+    "Cache",
     "Cost",
     "Done",
     "Event",
@@ -106,11 +119,13 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "ask",
+    "budget",
     "default_session",
     "errors",
     "notebook",
     "sim",
     "stream",
+    "tape",
     "usage",
     "wire",
 ]

@@ -19,10 +19,14 @@ from llmkit import wire as wires
 from llmkit.core import errors as e
 from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply, Timing
+from llmkit.engine.budget import Hold
 from llmkit.engine.gates import ThreadGates
+from llmkit.engine.hooks import Happening
+from llmkit.engine.limits import Limiter
 from llmkit.engine.loop import IOThread
-from llmkit.engine.settle import price, status_of
+from llmkit.engine.settle import advise, price, status_of
 from llmkit.engine.watch import Watch
+from llmkit.engine.worst import worst_of
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Exchange
 from llmkit.providers.keys import mask
@@ -49,7 +53,10 @@ class Attempt:
         self.row: str | None = None
         self.settled = False
         self.sent = False
+        self.over: Event | None = None  # how the answer ended, as soon as that is known
         self.received = 0
+        self.hold = Hold(call.tell)
+        self.news: Happening | None = None
         self.first: float | None = None
         self.started = datetime.now(UTC)
         self._clock = time.monotonic()
@@ -68,32 +75,40 @@ class Attempt:
         call = self.call
         breaker = gates.breaker(call.provider.name, call.request.model)
         limiter = gates.limiter(call.provider.name)
-        if not breaker.admit():
+        if breaker.open:
             return [self.settle(self.fail(_open_circuit(call, breaker.retry_in)))]
-        try:
-            async with limiter.slot(self.weight() if limiter.counts_tokens else 0.0):
+        left = call.request.signal.remaining
+        if left is not None and limiter.paused > left:
+            return [self.settle(self.fail(_told_to_wait(call, limiter.paused)))]
+        async with limiter.slot(self.weight() if limiter.counts_tokens else 0.0):
+            if not breaker.admit():  # it opened while this one waited
+                return [self.settle(self.fail(_open_circuit(call, breaker.retry_in)))]
+            try:
                 self.begin()
                 last = await self.exchange(thread)
-        except asyncio.CancelledError:
-            breaker.withdrawn()
-            raise
+            except BaseException:
+                breaker.withdrawn()
+                raise
         match last[-1]:
-            case Done():
+            case Done(reply):
                 breaker.succeeded()
-            case Failed(error, _):
+                heed(limiter, reply)
+            case Failed(error, partial):
                 breaker.failed(error)
+                heed(limiter, partial)
                 if isinstance(error, e.RateLimited) and error.retry_after is not None:
                     limiter.pause(error.retry_after)
-        if self.reader is not None and (rates := self.partial().raw.get("rate_limits")):
-            limiter.learn(rates)
+        if call.hooks is not None and call.hooks.events:
+            call.ring(last[:-1])
         last[-1] = self.settle(last[-1])
         return last
 
     async def exchange(self, thread: IOThread) -> list[Event]:
         """Send, read, close. Failures come back as a terminal event; only cancellation passes through."""
         call = self.call
-        watch = Watch(call.gates.patience)
+        watch = Watch(call.gates.patience_for(call.provider.name))
         try:
+            self.reserve()
             async with watch:
                 self.sent = True
                 exchange = await call.provider.open(call.request, call.body, thread.clients)
@@ -105,7 +120,9 @@ class Attempt:
                 finally:
                     await exchange.close()
         except e.LLMKitError as error:
-            return [self.fail(error)]
+            if self.reader is None or not self.reader.complete:
+                return [self.fail(error)]
+            return self.reader.end()  # it broke, but after the answer was whole
         if watch.drained and self.reader is not None:
             return self.reader.end()
         return last
@@ -123,6 +140,7 @@ class Attempt:
             if self.first is None:
                 self.first = time.monotonic() - self._clock
             if reader.ended:
+                self.over = events[-1]
                 if len(events) > 1:  # the last words need not wait for the row to be settled
                     show(events[:-1])
                 await rest(chunks)
@@ -153,6 +171,13 @@ class Attempt:
 
     # -- the row ------------------------------------------------------------------------------
 
+    def reserve(self) -> None:
+        """Hold the worst case of every budget that applies; raises if one refuses."""
+        call = self.call
+        if call.budgets:
+            worst = worst_of(call.request, call.body, call.provider, overrides=call.prices)
+            self.hold.take([b for b in call.budgets if b.simulated or not call.provider.simulated], worst)
+
     def begin(self) -> None:
         """The row exists before a byte is sent."""
         call, labels = self.call, self.call.labels
@@ -171,6 +196,9 @@ class Attempt:
             prompt_hash=fingerprint(call.body),
             simulated=call.provider.simulated,
         )
+        if call.hooks is not None:
+            self.news = call.news(self.number)
+            call.hooks.requests.ring(self.news)
 
     def settle(self, terminal: Event) -> Done | Failed:
         """Complete the terminal event with what only the engine knows (time, provider, money), and close
@@ -189,6 +217,15 @@ class Attempt:
             cost=done.reply.cost if isinstance(done, Done) else done.partial.cost,
             bytes_in=self.received,
         )
+        reply = done.reply if isinstance(done, Done) else done.partial
+        cost = reply.cost.amount if reply.cost.currency == "USD" else None
+        self.hold.settle(cost, simulated=reply.simulated)
+        if self.news is not None and self.call.hooks is not None:
+            match done:
+                case Done(reply):
+                    self.call.hooks.replies.ring(self.news, reply)
+                case Failed(error, _):
+                    self.call.hooks.errors.ring(self.news, error)
         return done
 
     def completed(self, terminal: Event) -> Done | Failed:
@@ -202,13 +239,25 @@ class Attempt:
         }
         match terminal:
             case Done(reply):
-                return Done(price(reply.with_(**more), request, provider, self.started))
+                reply = price(
+                    reply.with_(**more), request, provider, self.started, overrides=self.call.prices
+                )
+                return Done(reply)
             case Failed(error, partial):
                 partial = partial.with_(**more, model=partial.model or request.model)
-                partial = price(partial, request, provider, self.started, error=error, sent=self.sent)
+                partial = price(
+                    partial,
+                    request,
+                    provider,
+                    self.started,
+                    error=error,
+                    sent=self.sent,
+                    overrides=self.call.prices,
+                )
                 error.partial = partial
                 error.provider = error.provider or provider.name
                 error.model = error.model or request.model
+                advise(error, request, provider)
                 error.what, error.why, error.hint = mask(error.what), mask(error.why), mask(error.hint)
                 return Failed(error, partial)
         raise RuntimeError(f"Not a terminal event: {terminal!r}.")
@@ -218,6 +267,12 @@ class Attempt:
         request = self.call.request
         words = "".join((request.system or "", *(m.text for m in request.messages)))
         return estimate_tokens(words).value + (request.options.max_tokens or 0)
+
+
+def heed(limiter: Limiter, reply: Reply) -> None:
+    """Tell the limiter what the response's headers said of its limits."""
+    if rates := reply.raw.get("rate_limits"):
+        limiter.learn(rates)
 
 
 async def rest(chunks: AsyncGenerator[bytes]) -> None:
@@ -240,5 +295,15 @@ def _open_circuit(call: Call, seconds: float) -> e.LLMKitError:
         f"{call.provider.name}/{call.request.model} failed too often just now; it is left alone for a while.",
         why="Its last calls failed one after the other.",
         hint=f"Use another model, or try again in {seconds:.0f} s.",
+        should_retry=False,
+    )
+
+
+def _told_to_wait(call: Call, seconds: float) -> e.LLMKitError:
+    return e.RateLimited(
+        f"{call.provider.name} asked to be left alone for {seconds:.0f} s more, longer than this call may take.",
+        why="It answered an earlier call with 429, or its headers said that nothing is left.",
+        hint="Nothing was sent. Try again later, or with a longer timeout.",
+        retry_after=seconds,
         should_retry=False,
     )

@@ -10,26 +10,32 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from llmkit.core import errors as e
-from llmkit.core.events import Done, Event, Failed, Retrying
+from llmkit.core.events import Done, Event, Failed, Retrying, Terminal
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
 from llmkit.engine.attempt import Attempt
+from llmkit.engine.budget import Budget
 from llmkit.engine.gates import Gates
+from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
-from llmkit.engine.recording import Recorder, Recording
+from llmkit.engine.recording import Beat, Recorder
 from llmkit.engine.stopping import stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.ledger.store import Ledger
+from llmkit.models.prices import Overrides
 from llmkit.providers.base import Provider
 from llmkit.providers.keys import mask
 
 _log = logging.getLogger("llmkit")
+
+#: Takes a whole call: its events with their times, and its reply.
+Keep = Callable[[tuple[Beat, ...], Reply], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,11 @@ class Call:
     attempt: Attempt | None = None
     committed: bool = False
     recorder: Recorder | None = None
-    keep: Callable[[Recording], None] | None = None
+    keep: Sequence[Keep] = ()
+    budgets: Sequence[Budget] = ()
+    prices: Overrides | None = None
+    hooks: Hooks | None = None
+    tell: Callable[[str], object] = _log.warning
     began: float = field(default_factory=time.monotonic)
 
     def launch(self) -> Stream:
@@ -76,7 +86,33 @@ class Call:
         self.committed = True
         if self.recorder is not None:
             self.recorder.hear(time.monotonic() - self.began, events)
+        if self.hooks is not None and self.hooks.events:
+            self.ring(events)
         self.channel.put(events)
+
+    def ring(self, events: Sequence[Event]) -> None:
+        """Tell those who listen to events."""
+        news = self.attempt.news if self.attempt is not None else None
+        if self.hooks is not None and news is not None:
+            for event in events:
+                self.hooks.events.ring(news, event)
+
+    def news(self, attempt: int) -> Happening:
+        """What listeners are told about that attempt."""
+        return Happening(
+            call=self.id,
+            attempt=attempt,
+            provider=self.provider.name,
+            model=self.request.model,
+            request=self.request,
+            wire=self.provider.wire,
+            endpoint=self.provider.base_url,
+            session=self.labels.session,
+            notebook=self.labels.notebook,
+            cell=self.labels.cell,
+            tag=self.labels.tag,
+            simulated=self.provider.simulated,
+        )
 
     async def run(self, thread: IOThread) -> None:
         """The whole call. Never raises: everything ends in one terminal event."""
@@ -117,11 +153,11 @@ class Call:
             match last[-1]:
                 case Done(reply):
                     retries.succeeded()
-                    self.remember(last, reply)
+                    await self.remember(last, reply)
                     return last
                 case Failed(error, _):
                     again = self.again(number, error)
-                    if error.retryable:
+                    if error.retryable and self.attempt.sent:
                         retries.failed()
                     if again is None or not retries.allows():
                         return last
@@ -131,11 +167,16 @@ class Call:
                 case other:
                     raise RuntimeError(f"Not a terminal event: {other!r}.")
 
-    def remember(self, last: list[Event], reply: Reply) -> None:
-        """Give a whole reply to the tape or the cache."""
-        if self.recorder is not None and self.keep is not None:
-            self.recorder.hear(time.monotonic() - self.began, last)
-            self.keep(self.recorder.finish(reply))
+    async def remember(self, last: list[Event], reply: Reply) -> None:
+        """Give a whole reply to the tape and the cache; the loop does not wait for their files."""
+        if self.recorder is None:
+            return
+        self.recorder.hear(time.monotonic() - self.began, last)
+        for keep in self.keep:
+            try:
+                await asyncio.to_thread(keep, self.recorder.beats, reply)
+            except Exception as error:  # noqa: BLE001 - the answer is there; keeping it is a favour
+                self.tell(f"The answer could not be kept for later: {mask(str(error))}")
 
     def again(self, number: int, error: e.LLMKitError) -> float | None:
         """Seconds until the next attempt, or ``None`` if this was the last."""
@@ -145,12 +186,15 @@ class Call:
         left = self.request.signal.remaining
         if wait is not None and left is not None and wait >= left:
             wait = None
-        if wait is None and error.retry_after is not None and isinstance(error, e.RateLimited):
+        if error.retry_after is not None and isinstance(error, e.RateLimited):
             error.retry_at = time.time() + error.retry_after
         return wait
 
-    def cancelled(self) -> Failed:
-        """Stopped while nothing was under way: in the queue of the limiter, or before the next attempt."""
+    def cancelled(self) -> Terminal:
+        """Stopped, at whatever point; an answer that was over by then stays what it was."""
+        attempt = self.attempt
+        if attempt is not None and attempt.over is not None:
+            return attempt.settle(attempt.over)
         return self.failed(stopped(self.request.signal))
 
     def failed(self, error: e.LLMKitError) -> Failed:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from llmkit.engine.session import Prompt, default_session
+from llmkit.engine.tape import Mode, Tape, Timing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,23 @@ def ask(prompt: Prompt, **more: Any) -> Reply:
     >>> llmkit.ask("Why is the sky blue?", model="sim/swift").text  # doctest: +SKIP
     """
     return default_session().ask(prompt, **more)
+
+
+def tape(
+    path: str | os.PathLike[str] | None = None, mode: Mode = "auto", *, timing: Timing = "original"
+) -> Tape | None:
+    """Record the default session's calls beside the notebook, and replay them: no key, no cost.
+
+    Holds from now on, or inside a ``with`` block. ``None`` or mode "off" takes the tape out.
+
+    >>> with llmkit.tape("demo.llm.jsonl"):  # doctest: +SKIP
+    ...     llmkit.ask("Why is the sky blue?")
+    """
+    session = default_session()
+    if path is None or mode == "off":
+        session.tape = None
+        return None
+    return Tape(path, mode, timing=timing).insert(session)
 
 
 def usage(**filters: Any) -> pd.DataFrame:

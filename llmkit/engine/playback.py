@@ -7,15 +7,16 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from llmkit.core.events import Done, Event, Failed
-from llmkit.core.reply import Reply
+from llmkit.core.reply import Reply, Timing
 from llmkit.core.request import Request
 from llmkit.core.usage import Cost
+from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
-from llmkit.engine.recording import Recording, key_of
+from llmkit.engine.recording import Recording, key_of, so_far
 from llmkit.engine.stopping import stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.ledger.store import Ledger
@@ -33,10 +34,12 @@ class Playback:
     ledger: Ledger
     labels: Labels
     timing: bool = False
-    source: str = "tape"
+    source: Literal["tape", "cache"] = "tape"
+    hooks: Hooks | None = None
+    id: str = field(default_factory=lambda: uuid4().hex)
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
-    shown: int = 0
+    shown: list[Event] = field(default_factory=list)
 
     def launch(self) -> Stream:
         """Hand it to the I/O thread."""
@@ -45,8 +48,8 @@ class Playback:
         return Stream(self.request.signal, self.channel, self.settled, self.partial)
 
     def partial(self) -> Reply:
-        """What has been shown so far is not tracked part by part: the recorded reply, marked as not whole."""
-        return self.recording.reply.with_(complete=False)
+        """The reply as far as it has been shown."""
+        return so_far(self.recording.reply, self.shown).with_(cost=self.free())
 
     async def run(self, thread: IOThread) -> None:
         """Show the events, then the reply; never raises."""
@@ -55,28 +58,25 @@ class Playback:
             raise RuntimeError("A playback runs as a task of the I/O thread.")
         began = time.monotonic()
         row = self.begin()
-        forget = self.request.signal.on_abort(lambda _: thread.call(task.cancel))
-        last: Event
+        signal = self.request.signal
+        forget = signal.on_abort(lambda _: thread.call(task.cancel), clock=False)
+        left = signal.remaining
+        alarm = None if left is None else thread.loop.call_later(left, signal.abort, "timeout")
+        last: Done | Failed
         try:
+            if signal.aborted:
+                raise asyncio.CancelledError
             await self.play(began)
-            reply = self.recording.reply
-            last = Done(
-                reply.with_(notes=(*reply.notes, f"Replayed from the {self.source}: nobody was called."))
-            )
+            last = Done(self.whole(time.monotonic() - began))
         except asyncio.CancelledError:
-            last = Failed(stopped(self.request.signal), self.partial())
-            last.error.partial = last.partial
+            error = stopped(signal)
+            error.partial = self.partial()
+            last = Failed(error, error.partial)
         finally:
             forget()
-        done = last.reply if isinstance(last, Done) else last.partial
-        free = Cost(Decimal(0), source="not-billed", note=f"replayed from the {self.source}")
-        self.ledger.settle(
-            row,
-            status="cached" if isinstance(last, Done) else "cancelled",
-            reply=done.with_(timing=replace(done.timing, duration=time.monotonic() - began)),
-            error=last.error if isinstance(last, Failed) else None,
-            cost=free,
-        )
+            if alarm is not None:
+                alarm.cancel()
+        self.settle(row, last, time.monotonic() - began)
         self.settled.set()
         self.channel.put([last])
 
@@ -84,25 +84,92 @@ class Playback:
         """The events at their times, or all in one batch."""
         beats = self.recording.beats
         if not self.timing:
-            if beats:
-                self.channel.put([event for _, event in beats])
+            self.show([event for _, event in beats])
             return
         for when, event in beats:
             await asyncio.sleep(max(0.0, began + when - time.monotonic()))
-            self.channel.put([event])
+            self.show([event])
+
+    def show(self, events: list[Event]) -> None:
+        """Hand some events to the caller."""
+        if not events:
+            return
+        self.shown = [*self.shown, *events] if self.shown else events
+        if self.hooks is not None and self.hooks.events:
+            for event in events:
+                self.hooks.events.ring(self.news(), event)
+        self.channel.put(events)
+
+    def whole(self, took: float) -> Reply:
+        """The recorded reply: what it cost then is saved now. From a tape it keeps its times, so that a
+        notebook run again shows the same; from the cache it has its own."""
+        reply = self.recording.reply
+        saved = f" That saved {reply.cost}." if reply.cost.amount else ""
+        note = f"Replayed from the {self.source}: nobody was called.{saved}"
+        timing = (
+            Timing(took if reply.message.parts else None, took) if self.source == "cache" else reply.timing
+        )
+        return reply.with_(cost=self.free(), timing=timing, notes=(*reply.notes, note))
+
+    def free(self) -> Cost:
+        """Nothing, and why."""
+        then = self.recording.reply.cost
+        was = f"; it cost {then} when it was recorded" if then.amount else ""
+        return Cost(Decimal(0), source="not-billed", note=f"replayed from the {self.source}{was}")
+
+    # -- the row ------------------------------------------------------------------------------
 
     def begin(self) -> str:
         """The row of a call that calls nobody."""
+        if self.hooks is not None and self.hooks.requests:
+            self.hooks.requests.ring(self.news())
         reply = self.recording.reply
         return self.ledger.begin(
-            call=uuid4().hex,
+            call=self.id,
             attempt=1,
             session=self.labels.session,
             notebook=self.labels.notebook,
             cell=self.labels.cell,
             tag=self.labels.tag,
-            provider=reply.provider or "tape",
+            provider=reply.provider or self.source,
             model=reply.model or self.request.model,
             prompt_hash=key_of(self.recording.asked),
             simulated=reply.simulated,
+        )
+
+    def settle(self, row: str, last: Done | Failed, took: float) -> None:
+        """Close the row, and tell those who listen."""
+        reply = last.reply if isinstance(last, Done) else last.partial
+        self.ledger.settle(
+            row,
+            status="cached" if isinstance(last, Done) else "cancelled",
+            reply=reply.with_(timing=replace(reply.timing, duration=took)),
+            error=last.error if isinstance(last, Failed) else None,
+            cost=self.free(),
+        )
+        if self.hooks is None:
+            return
+        match last:
+            case Done(reply):
+                if self.hooks.replies:
+                    self.hooks.replies.ring(self.news(), reply)
+            case Failed(error, _):
+                if self.hooks.errors:
+                    self.hooks.errors.ring(self.news(), error)
+
+    def news(self) -> Happening:
+        """What listeners are told."""
+        reply = self.recording.reply
+        return Happening(
+            call=self.id,
+            attempt=1,
+            provider=reply.provider or self.source,
+            model=reply.model or self.request.model,
+            request=self.request,
+            session=self.labels.session,
+            notebook=self.labels.notebook,
+            cell=self.labels.cell,
+            tag=self.labels.tag,
+            simulated=reply.simulated,
+            source=self.source,
         )

@@ -24,9 +24,10 @@ from llmkit.core.events import (
     ToolCallDelta,
     ToolResult,
 )
-from llmkit.core.messages import message_to_json
+from llmkit.core.messages import Message, Part, TextPart, ThinkingPart, ToolCallPart, message_to_json
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
+from llmkit.providers.keys import mask
 
 _VERSION = 1
 #: Deltas that come within this many seconds of each other are kept as one.
@@ -71,15 +72,14 @@ class Recording:
                 raise ValueError(f"recorded by another version ({plain['version']})")
             beats = tuple((float(when), _event(*rest)) for when, *rest in plain["beats"])
             return cls(plain["asked"], beats, Reply.from_json(plain["reply"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a recorded call ({error})") from None
+        except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
+            raise ValueError(f"not a recorded call ({type(error).__name__}: {error})") from None
 
 
 class Recorder:
     """Collects the events of a call as they are shown."""
 
-    def __init__(self, asked: Mapping[str, Any]) -> None:
-        self._asked = asked
+    def __init__(self) -> None:
         self._beats: list[Beat] = []
 
     def hear(self, when: float, events: Sequence[Event]) -> None:
@@ -96,17 +96,19 @@ class Recorder:
             else:
                 self._beats.append((when, event))
 
-    def finish(self, reply: Reply) -> Recording:
-        """The whole recording."""
-        return Recording(self._asked, tuple(self._beats), reply)
+    @property
+    def beats(self) -> tuple[Beat, ...]:
+        """What was heard so far."""
+        return tuple(self._beats)
 
 
-def asked(request: Request, provider: str, *, endpoint: str = "") -> dict[str, Any]:
-    """Everything that decides what is answered, as plain values."""
+def asked(request: Request, *, sample: int | None = None, **place: str) -> dict[str, Any]:
+    """Everything that decides what is answered, as plain values: the request, which of several answers to
+    it is meant (``sample``), and ``place``, where it is asked (a tape leaves that open)."""
     options = request.options
     plain: dict[str, Any] = {
-        "provider": provider,
-        "endpoint": endpoint,
+        **place,
+        "sample": sample,
         "model": request.model,
         "system": request.system,
         "messages": [message_to_json(message) for message in request.messages],
@@ -117,7 +119,10 @@ def asked(request: Request, provider: str, *, endpoint: str = "") -> dict[str, A
         },
         "stop": list(options.stop),
         "extra": dict(options.extra),
-        "tools": [[tool.name, tool.description, tool.parameters] for tool in request.tools],
+        "tools": [
+            [tool.name, tool.description, tool.parameters, *(["strict"] if tool.strict else [])]
+            for tool in request.tools
+        ],
         "tool_choice": request.tool_choice,
         "schema": request.schema,
     }
@@ -127,7 +132,42 @@ def asked(request: Request, provider: str, *, endpoint: str = "") -> dict[str, A
 def key_of(asked: Mapping[str, Any]) -> str:
     """A hash of what was asked."""
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def unlocked(plain: Any) -> Any:
+    """The same plain values without any known key in their texts."""
+    if isinstance(plain, str):
+        return mask(plain)
+    if isinstance(plain, Mapping):
+        return {name: unlocked(value) for name, value in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [unlocked(value) for value in plain]
+    return plain
+
+
+def so_far(reply: Reply, shown: Sequence[Event]) -> Reply:
+    """That reply as it was when only these events had been shown."""
+    parts: list[Part] = []
+    for event in shown:
+        match event, parts[-1:]:
+            case Text(text), [TextPart(before)]:
+                parts[-1] = TextPart(before + text)
+            case Text(text), _:
+                parts.append(TextPart(text))
+            case Thinking(text), [ThinkingPart() as before]:
+                parts[-1] = ThinkingPart(before.text + text)
+            case Thinking(text), _:
+                parts.append(ThinkingPart(text))
+            case ToolCall(id, name, arguments), _:
+                parts.append(ToolCallPart(id, name, arguments))
+    return Reply(
+        Message("assistant", tuple(parts)),
+        model=reply.model,
+        provider=reply.provider,
+        simulated=reply.simulated,
+        complete=False,
+    )
 
 
 def last_words(asked: Mapping[str, Any]) -> str:

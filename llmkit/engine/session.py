@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from importlib import import_module
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,10 +18,15 @@ from llmkit.core.messages import Message, Part, TextPart, as_messages
 from llmkit.core.reply import Reply
 from llmkit.core.request import Options, Request, ToolSpec
 from llmkit.core.signal import Signal
-from llmkit.engine.call import Call, Labels
+from llmkit.engine import logs, settings
+from llmkit.engine.budget import Budget
+from llmkit.engine.cache import Cache
+from llmkit.engine.call import Call, Keep, Labels
 from llmkit.engine.gates import Gates
+from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
 from llmkit.engine.playback import Playback
-from llmkit.engine.recording import Recorder, asked
+from llmkit.engine.purse import Purse
+from llmkit.engine.recording import Recorder, Recording, asked
 from llmkit.engine.stream import Stream
 from llmkit.engine.tape import Tape
 from llmkit.ledger.store import Ledger
@@ -30,6 +38,7 @@ from llmkit.providers.registry import Registry
 if TYPE_CHECKING:
     import pandas as pd
 
+_log = logging.getLogger("llmkit")
 Prompt = str | Message | Part | Iterable[Message | Mapping[str, Any]]
 _OPTIONS = ("max_tokens", "temperature", "top_p", "stop", "seed", "think", "extra")
 
@@ -46,8 +55,15 @@ class Session:
         self.registry = Registry(config if config is not None else os.environ.get("LLMKIT_CONFIG") or None)
         self.id = uuid4().hex[:12]
         self.default_model: str | None = self.registry.default_model
-        self.gates = Gates()
-        self.tape: Tape | None = None
+        self.gates = Gates.tuned(self.registry.tuning)
+        self._own_cache: Cache | None = None
+        self.hooks = Hooks()
+        logs.listen(self.hooks)
+        #: What the user should know and no error says; a notebook shows them and takes them out.
+        self.notices: list[str] = []
+        self.purse = Purse(lambda: self.ledger)
+        self.prices, self.cache = settings.apply(self.registry.settings, self.purse, self.notice)
+        self.tape: Tape | None = Tape.parse(named) if (named := os.environ.get("LLMKIT_TAPE")) else None
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()
 
@@ -76,9 +92,15 @@ class Session:
         tag: str | None = None,
         notebook: str | None = None,
         cell: str | None = None,
+        cache: bool | None = None,
+        sample: int | None = None,
         **options: Any,
     ) -> Stream:
         """Ask, and get the answer as it is written.
+
+        ``cache``: answer from the response cache and keep the answer there (where nothing is said, as
+        ``session.cache`` is set). ``sample``: which of several answers to the same question is meant, for
+        the tape and the cache.
 
         Options: ``max_tokens``, ``temperature``, ``top_p``, ``stop``, ``seed``, ``think`` ("off", "low",
         "medium", "high", "max" or a number of tokens), ``extra`` (goes into the request as it is).
@@ -101,17 +123,46 @@ class Session:
         )
         labels = Labels(self.id, notebook, cell, tag)
         # What is on the tape is found by what was written, so that it replays where there is no key.
-        tape = self.tape
-        written = asked(request, "") if tape is not None else {}
-        if tape is not None and (found := tape.find(written, cell)) is not None:
-            return Playback(found, request, self.ledger, labels, timing=tape.timing).launch()
+        keep: list[Keep] = []
+        if (tape := self.tape) is not None and tape.mode != "off":
+            written = asked(request, sample=sample)
+            if (found := tape.find(written, cell)) is not None:
+                return Playback(
+                    found,
+                    request,
+                    self.ledger,
+                    labels,
+                    timing=tape.timing == "original",
+                    hooks=self.hooks,
+                ).launch()
+            keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
         provider, name = self.resolve(model)
         request = request.with_(model=name)
         body = provider.prepare(request)
-        call = Call(request, provider, body, self.ledger, self.gates, labels)
-        if tape is not None:
-            call.recorder, call.keep = Recorder(written), tape.keep
-        return call.launch()
+        if (store := self._cache(cache)) is not None:
+            place = {"provider": provider.name, "endpoint": provider.base_url, "wire": provider.wire}
+            known = asked(request, sample=sample, **place)
+            if (found := store.find(known)) is not None:
+                for each in keep:
+                    each(found.beats, found.reply)
+                return Playback(
+                    found, request, self.ledger, labels, source="cache", hooks=self.hooks
+                ).launch()
+            keep.append(lambda beats, reply: store.keep(known, beats, reply))
+        return Call(
+            request,
+            provider,
+            body,
+            self.ledger,
+            self.gates,
+            labels,
+            recorder=Recorder() if keep else None,
+            keep=keep,
+            budgets=self.purse.applying(tag),
+            prices=self.prices,
+            hooks=self.hooks,
+            tell=self.notice,
+        ).launch()
 
     def ask(self, prompt: Prompt, **more: Any) -> Reply:
         """Ask, and wait for the whole reply. Takes what :meth:`stream` takes.
@@ -119,6 +170,16 @@ class Session:
         >>> llmkit.ask("Why is the sky blue?", model="sim/swift").text  # doctest: +SKIP
         """
         return self.stream(prompt, **more).reply()
+
+    def compare(self, prompt: Any, models: str | Iterable[str] | None = None, **more: Any) -> Any:
+        """Ask several models at once and see the answers side by side; see ``llmkit.compare``."""
+        # The jobs are a room above this one: it is asked by name, and only when it is wanted.
+        return import_module("llmkit.jobs.compare").compare(prompt, models, session=self, **more)
+
+    def map(self, data: Any, template: str, **more: Any) -> pd.DataFrame:
+        """Ask a question for every row of a table; see ``llmkit.map``."""
+        answered: pd.DataFrame = import_module("llmkit.jobs.map").map(data, template, session=self, **more)
+        return answered
 
     def usage(self, **filters: Any) -> pd.DataFrame:
         """What was used and what it cost: a DataFrame with one row for each attempt.
@@ -129,6 +190,63 @@ class Session:
         from llmkit.ledger.frame import usage
 
         return usage(self.ledger, **filters)
+
+    # -- money, memory, news ------------------------------------------------------------------
+
+    @property
+    def budgets(self) -> list[Budget]:
+        """The budgets of this session, the day and the tags."""
+        return self.purse.budgets
+
+    def budget(
+        self, usd: float | str | Decimal | None, *, per: str = "session", **more: Any
+    ) -> Budget | None:
+        """Set what may be spent ``per`` "session", "day" (UTC, all kernels together) or tag; ``None`` lifts
+        it. ``more`` are ``unknown``, ``simulated`` and ``on_alert`` of :class:`Budget`.
+
+        >>> Session().budget(5)
+        <Budget of this session: $0 of $5.00>
+        """
+        if usd is None:
+            self.purse.remove(per)
+            return None
+        return self.purse.set(usd, per=per, **more)
+
+    def notice(self, text: str) -> None:
+        """Something to know; it is said once, here and in the log."""
+        text = mask(text)
+        if text not in self.notices:
+            self.notices.append(text)
+            _log.warning("llmkit: %s", text)
+
+    def on_request(self, callback: OnRequest) -> Unsubscribe:
+        """Call ``callback(happening)`` for every attempt that begins. The result takes the wish back.
+
+        Callbacks run on the I/O thread: be quick, and hand longer work to another thread.
+        """
+        return self.hooks.requests.add(callback)
+
+    def on_event(self, callback: OnEvent) -> Unsubscribe:
+        """Call ``callback(happening, event)`` for every event that is shown, but the terminal one."""
+        return self.hooks.events.add(callback)
+
+    def on_reply(self, callback: OnReply) -> Unsubscribe:
+        """Call ``callback(happening, reply)`` for every attempt that ends well."""
+        return self.hooks.replies.add(callback)
+
+    def on_error(self, callback: OnError) -> Unsubscribe:
+        """Call ``callback(happening, error)`` for every attempt that fails, also if it is tried again."""
+        return self.hooks.errors.add(callback)
+
+    def _cache(self, wanted: bool | None) -> Cache | None:
+        if wanted is None or (wanted and self.cache is not None):
+            return self.cache
+        if not wanted:
+            return None
+        with self._opening:
+            if self._own_cache is None:
+                self._own_cache = Cache(tell=self.notice)
+            return self._own_cache
 
     # -- naming -------------------------------------------------------------------------------
 

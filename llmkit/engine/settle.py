@@ -12,14 +12,16 @@ from llmkit.core.reply import Reply
 from llmkit.core.request import Request
 from llmkit.core.usage import Cost
 from llmkit.ledger.schema import Status
-from llmkit.models.prices import cost_of
+from llmkit.models import catalogue
+from llmkit.models.prices import Overrides, cost_of
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Provider
+from llmkit.providers.keys import Key
 
 #: Failures after which no model can have worked.
 _NEVER_REACHED = (e.ConnectError, e.TlsError, e.ConnectTimeout, e.ConfigError)
-#: Failures after which nobody knows whether a model worked, and was billed.
-_MAYBE_BILLED = (e.TransportError, e.ServerError)
+#: What a row's note says where not a byte left; such a row is no request.
+NOTHING_SENT = "nothing was sent"
 
 
 def status_of(terminal: Done | Failed, *, sent: bool = True) -> Status:
@@ -31,10 +33,18 @@ def status_of(terminal: Done | Failed, *, sent: bool = True) -> Status:
             match error:
                 case e.Aborted() | e.DeadlineExceeded():
                     return "cancelled"
+                case e.BudgetExceeded():
+                    return "refused"
+                case _ if not sent:
+                    return "refused"
+                case e.NotAStream():
+                    return "error"
+                case e.StreamError() | e.IdleTimeout() if partial.message.parts:
+                    return "truncated"
+                case _ if partial.usage.source == "unknown" and not never_billed(error):
+                    return "unknown_billed"
                 case e.StreamError() | e.IdleTimeout():
                     return "truncated"
-                case _ if sent and partial.cost.amount is None and isinstance(error, _MAYBE_BILLED):
-                    return "unknown_billed"
                 case _:
                     return "error"
 
@@ -47,13 +57,18 @@ def price(
     *,
     error: e.LLMKitError | None = None,
     sent: bool = True,
+    overrides: Overrides | None = None,
 ) -> Reply:
     """The reply with its usage completed by an estimate where something came but was not reported, and
     with its cost."""
     if error is not None and not reply.message.parts and reply.usage.source == "unknown":
-        if not sent or never_billed(error):
+        if not sent:
+            return reply.with_(cost=Cost(Decimal(0), source="not-billed", note=NOTHING_SENT))
+        if never_billed(error):
             return reply.with_(cost=Cost(Decimal(0), source="not-billed", note="no model worked on it"))
         return reply.with_(cost=Cost(note="it may have been billed; the provider reported nothing"))
+    if error is None and not reply.message.parts and reply.refusal is None:
+        reply = reply.with_(notes=(*reply.notes, "The answer is empty."))
     reply = estimated(reply, request)
     cost = cost_of(
         reply.usage,
@@ -63,8 +78,22 @@ def price(
         at=started,
         provider_cost=reply.raw.get("provider_cost"),
         base_url=provider.base_url,
+        overrides=overrides,
     )
     return reply.with_(cost=cost)
+
+
+def advise(error: e.LLMKitError, request: Request, provider: Provider) -> None:
+    """Add to an error what the wire can't know: which key it was, which names are near."""
+    match error:
+        case e.AuthError():
+            key = getattr(provider, "key", None)
+            names = " or ".join(key.env) if isinstance(key, Key) and key.env else "`api_key` in the config"
+            error.hint = (
+                f"Check the key of {provider.name} ({names}): `llmkit doctor` says where it was found."
+            )
+        case e.ModelNotFound() if near := catalogue.nearest(request.model):
+            error.why = f"{error.why} Did you mean {' or '.join(near)}?".strip()
 
 
 def never_billed(error: e.LLMKitError) -> bool:
@@ -72,7 +101,7 @@ def never_billed(error: e.LLMKitError) -> bool:
     if isinstance(error, _NEVER_REACHED):
         return True
     if isinstance(error, e.ProviderError) and not isinstance(error, e.ServerError):
-        return error.status != 408
+        return error.status != 408  # it gave up waiting, perhaps for a model that was at work
     return False
 
 
