@@ -1,0 +1,180 @@
+"""What a comparison asks: prompts × models × systems × temperatures × repeats, as cells.
+
+Everything that can be known to be wrong is found here, for every cell, before the first one is sent.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import Any, TypeVar
+
+from llmkit.core.errors import BadRequest
+from llmkit.core.messages import Message
+from llmkit.core.reply import Reply
+from llmkit.core.request import Request
+from llmkit.core.signal import Signal
+from llmkit.engine.session import Prompt, Session, as_options, as_prompt
+from llmkit.jobs.pump import Errand, Status
+
+T = TypeVar("T")
+
+_NOTHING_SENT = "Nothing was sent."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one cell asks. ``repeat`` counts from 1."""
+
+    prompt: Prompt
+    label: str
+    model: str
+    system: str | None = None
+    temperature: float | None = None
+    repeat: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One question of a grid and what has become of it."""
+
+    number: int
+    question: Question
+    errand: Errand
+
+    @property
+    def model(self) -> str:
+        """The model, as it was named."""
+        return self.question.model
+
+    @property
+    def status(self) -> Status:
+        """How it stands: "waiting", "running", "ok", "error", "cancelled", "unsent" or "refused"."""
+        return self.errand.status
+
+    @property
+    def reply(self) -> Reply | None:
+        """The answer, whole or as far as it came; ``None`` where nothing was sent."""
+        if self.errand.reply is None and self.errand.stream is not None:
+            return self.errand.stream.partial
+        return self.errand.reply
+
+    @property
+    def text(self) -> str:
+        """The words of the answer so far."""
+        return "" if self.reply is None else self.reply.text
+
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong, if something did."""
+        return self.errand.error
+
+    def __repr__(self) -> str:
+        return f"<Cell {self.number}: {self.model}, {self.status}, {len(self.text)} characters>"
+
+
+def questions(
+    prompt: Prompt | Sequence[Prompt],
+    models: str | Iterable[str] | None,
+    *,
+    system: str | None,
+    systems: Iterable[str | None] | None,
+    temperature: float | None,
+    temperatures: Iterable[float | None] | None,
+    repeats: int,
+) -> list[Question]:
+    """Every combination, in the order in which the axes are written."""
+    if system is not None and systems is not None:
+        raise BadRequest("Both system= and systems= are given.", hint=f"Give one of them. {_NOTHING_SENT}")
+    if temperature is not None and temperatures is not None:
+        raise BadRequest(
+            "Both temperature= and temperatures= are given.", hint=f"Give one of them. {_NOTHING_SENT}"
+        )
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise BadRequest(f"repeats must be a whole number from 1, not {repeats!r}.", hint=_NOTHING_SENT)
+    axes = product(
+        [(one, label_of(one)) for one in as_prompts(prompt)],
+        as_models(models),
+        _axis("systems", systems, system),
+        _axis("temperatures", temperatures, temperature),
+        range(1, repeats + 1),
+    )
+    return [Question(p, label, model, s, t, n) for (p, label), model, s, t, n in axes]
+
+
+def as_prompts(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
+    """One prompt or several: a list of messages is one conversation, any other list is several prompts."""
+    if not isinstance(prompt, list | tuple):
+        return [prompt]  # type: ignore[list-item]  # a Sequence of prompts is a list or a tuple
+    if prompt and all(isinstance(item, Message | Mapping) for item in prompt):
+        return [prompt]
+    if not prompt:
+        raise BadRequest("There is no prompt.", hint=f"Write what you want to ask. {_NOTHING_SENT}")
+    return list(prompt)
+
+
+def label_of(prompt: Prompt) -> str:
+    """A prompt in words: the last thing that the user says."""
+    messages = as_prompt(prompt)
+    said = [message.text for message in messages if message.role == "user"]
+    return said[-1] if said else messages[-1].text
+
+
+def as_models(models: str | Iterable[str] | None) -> list[str]:
+    """The models by name; at least one, none twice, none of them empty."""
+    named = [models] if isinstance(models, str) else list(models or ())
+    if not named:
+        raise BadRequest(
+            "No models are named.", hint=f'For example models=["sonnet", "luna"]. {_NOTHING_SENT}'
+        )
+    for name in named:
+        if not isinstance(name, str) or not name.strip():
+            raise BadRequest(
+                f"{name!r} is no model's name.", hint=f"Write it as provider/model. {_NOTHING_SENT}"
+            )
+        if named.count(name) > 1:
+            raise BadRequest(
+                f"{name!r} is named twice.", hint=f"repeats=2 asks every model twice. {_NOTHING_SENT}"
+            )
+    return named
+
+
+def _axis(name: str, several: Iterable[T | None] | None, one: T | None) -> list[T | None]:
+    if several is None:
+        return [one]
+    values = [several] if isinstance(several, str) else list(several)
+    if not values:
+        raise BadRequest(f"{name}= is empty.", hint=f"Leave it out, or name at least one. {_NOTHING_SENT}")
+    return values  # type: ignore[return-value]  # a lone string is a T
+
+
+def at_once_from(max_concurrency: int) -> int:
+    """How many calls at once, checked."""
+    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+        raise BadRequest(
+            f"max_concurrency must be a whole number from 1, not {max_concurrency!r}.", hint=_NOTHING_SENT
+        )
+    return max_concurrency
+
+
+def check(session: Session, prompt: Prompt, *, model: str | None, more: Mapping[str, Any]) -> None:
+    """Raise for what is known to be wrong with a call: no such model, no key, no such option, nothing asked."""
+    taken = inspect.signature(Session.stream).parameters
+    asked = {name: value for name, value in more.items() if name in taken}
+    options = as_options({name: value for name, value in more.items() if name not in taken})
+    messages = as_prompt(prompt)
+    if session.tape is not None:  # what was recorded replays where there is no key and no such provider
+        return
+    provider, name = session.resolve(model)
+    wanted = {field.name for field in fields(Request)} & set(asked) - {"signal", "model"}
+    given: dict[str, Any] = {key: tuple(asked[key]) if key == "tools" else asked[key] for key in wanted}
+    request = Request(
+        model=name,
+        messages=messages,
+        signal=Signal.never(),
+        options=options,
+        **given,
+    )
+    provider.prepare(request)

@@ -1,0 +1,186 @@
+"""Many calls at once, moved along by one thread: the one that called, so that an interrupt always gets through.
+
+Every round takes what has come for each call and never waits on any single one; a call that fails is that
+call's business alone. What the calls ask, and how their coming is shown, live elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from llmkit.core.errors import Aborted, BudgetExceeded, LLMKitError
+from llmkit.core.events import Done, Event, Failed
+from llmkit.core.reply import Reply
+from llmkit.core.signal import Signal
+from llmkit.engine.stream import Stream
+
+Status = Literal["waiting", "running", "ok", "error", "cancelled", "unsent", "refused"]
+
+#: A round in which nothing came is followed by a short pause, and the next ones by longer ones.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+#: How long calls that were interrupted may take to say their last word (what was used, what came).
+_LAST_WORDS_SECONDS = 2.0
+
+
+@dataclass(eq=False, slots=True)
+class Errand:
+    """One call of a job: how to begin it, and what has become of it.
+
+    ``reply`` is whole where ``status`` is "ok", and as far as it came otherwise. "unsent" means stopped before
+    it began, "refused" that it could not be asked at all.
+    """
+
+    begin: Callable[[Signal], Stream]
+    status: Status = "waiting"
+    reply: Reply | None = None
+    error: LLMKitError | None = None
+    stream: Stream | None = None
+
+    @property
+    def over(self) -> bool:
+        """Has it ended, one way or another?"""
+        return self.status not in ("waiting", "running")
+
+    def again(self) -> None:
+        """Forget what came of it, so that it can be run anew."""
+        self.status, self.reply, self.error, self.stream = "waiting", None, None, None
+
+    def end(self, terminal: Done | Failed) -> None:
+        """Keep the last word."""
+        match terminal:
+            case Done(reply):
+                self.reply, self.status = reply, "ok"
+            case Failed(error, partial):
+                self.reply, self.error = partial, error
+                self.status = "cancelled" if isinstance(error, Aborted) else "error"
+
+
+class Watcher:
+    """Told how a job goes. Its methods are called by the thread that runs the job; this one does nothing."""
+
+    def start(self) -> None:
+        """Before anything is sent."""
+
+    def hear(self, errand: Errand, batch: list[Event]) -> None:
+        """Some events of one call."""
+
+    def look(self) -> None:
+        """After every round: a chance to show what has come since."""
+
+    def end(self) -> None:
+        """Everything is over."""
+
+
+def run(errands: Iterable[Errand], *, at_once: int, stop: Signal, watcher: Watcher) -> bool:
+    """Run every waiting errand, at most so many at once, to the end of the last one; was it interrupted?
+
+    ``stop`` stops those under way and keeps the rest from being sent, as an interrupt (Ctrl-C) does; a second
+    interrupt is raised at once.
+    """
+    pump = _Pump(errands, at_once, stop, watcher)
+    try:
+        pump.go()
+    except KeyboardInterrupt:
+        stop.abort("interrupted")
+        pump.last_words()
+        return True
+    except BaseException:  # a display that fails must not leave calls running that nobody looks at
+        stop.abort("failed")
+        pump.last_words()
+        raise
+    return False
+
+
+class _Pump:
+    def __init__(self, errands: Iterable[Errand], at_once: int, stop: Signal, watcher: Watcher) -> None:
+        self.waiting = deque(errand for errand in errands if errand.status == "waiting")
+        self.running: dict[Errand, Iterator[list[Event]]] = {}
+        self.at_once = at_once
+        self.stop = stop
+        self.watcher = watcher
+        self.too_many = at_once + 1  # so many calls under way left no money for one more
+
+    def go(self) -> None:
+        pause = _SHORTEST_PAUSE
+        while self.waiting or self.running:
+            self.start_some()
+            moved = self.round()
+            self.watcher.look()
+            if moved:
+                pause = _SHORTEST_PAUSE
+            elif self.running:
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def start_some(self) -> None:
+        while self.waiting and len(self.running) < self.at_once:
+            if self.stop.aborted:
+                self.leave_the_rest()
+                return
+            if self.running and len(self.running) >= self.too_many:
+                return
+            errand = self.waiting.popleft()
+            try:
+                errand.stream = errand.begin(self.stop)
+            except LLMKitError as error:
+                self.settle(errand, Failed(error, error.partial or Reply(complete=False)))
+                if not errand.over:
+                    return
+                if errand.status == "error":
+                    errand.status = "refused"
+                self.watcher.hear(errand, [])
+                continue
+            errand.status = "running"
+            self.running[errand] = errand.stream.batches(0)
+
+    def round(self) -> bool:
+        """Take from every call what has come; did anything?"""
+        moved = False
+        for errand, batches in list(self.running.items()):
+            batch = next(batches, None)
+            if batch is None:  # an interrupt broke its iterator; the stream itself may still have a last word
+                if errand.stream is None or errand.stream.ended:
+                    del self.running[errand]
+                else:
+                    self.running[errand] = errand.stream.batches(0)
+                continue
+            if not batch:
+                continue
+            moved = True
+            last = batch[-1]
+            if isinstance(last, Done | Failed):
+                del self.running[errand]
+                self.settle(errand, last)
+            self.watcher.hear(errand, batch)
+        return moved
+
+    def settle(self, errand: Errand, terminal: Done | Failed) -> None:
+        """Keep an errand's last word; one that the calls under way leave no money for waits for them."""
+        if isinstance(terminal, Failed) and isinstance(terminal.error, BudgetExceeded) and self.running:
+            errand.again()
+            self.waiting.appendleft(errand)
+            self.too_many = len(self.running)
+            return
+        errand.end(terminal)
+
+    def leave_the_rest(self) -> None:
+        while self.waiting:
+            self.waiting.popleft().status = "unsent"
+
+    def last_words(self) -> None:
+        """After an interrupt: what the calls under way still have to say."""
+        until = time.monotonic() + _LAST_WORDS_SECONDS
+        self.leave_the_rest()
+        while self.running and time.monotonic() < until:
+            if not self.round():
+                time.sleep(_LONGEST_PAUSE)
+        for errand in self.running:
+            partial = errand.stream.partial if errand.stream is not None else Reply()
+            error = Aborted("The call was stopped: interrupted.", hint="What arrived is kept.")
+            errand.end(Failed(error, partial.with_(complete=False)))
+        self.running.clear()
+        self.leave_the_rest()

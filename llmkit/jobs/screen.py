@@ -1,0 +1,75 @@
+"""Where a job is shown: in a notebook's cell, on a terminal, or nowhere.
+
+The notebook's rooms are above this one: they are asked by name, when a job starts. What a terminal gets is here:
+one line on stderr that is written over.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, TextIO
+
+from llmkit.jobs.pump import Watcher
+
+_SECONDS_BETWEEN = 0.2
+
+
+def kernel_shell() -> Any | None:
+    """The shell of the notebook kernel we run in, if we run in one."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell if hasattr(shell, "kernel") else None
+
+
+def cell_id() -> str | None:
+    """The front end's id of the cell that runs, where there is one: it finds the calls in ``usage()``."""
+    shell = kernel_shell()
+    if shell is None:
+        return None
+    parent = getattr(shell, "parent_header", None) or getattr(shell, "get_parent", dict)() or {}
+    metadata = parent.get("metadata") or {}
+    found = metadata.get("cellId") or metadata.get("cell_id")
+    return str(found) if found else None
+
+
+def in_notebook(module: str, *given: Any) -> Watcher:
+    """A display of the notebook's room, by the name of its module."""
+    watcher: Watcher = import_module(f"llmkit.notebook.{module}").display_for(*given)
+    return watcher
+
+
+class TerminalLine(Watcher):
+    """One line on a terminal, written over a few times a second; silent where stderr is not a terminal."""
+
+    def __init__(
+        self,
+        line: Callable[[], str],
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._line = line
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._next = float("-inf")
+        self._width = 0
+        self._on = bool(self._stream is not None and self._stream.isatty())
+
+    def look(self) -> None:
+        """Write the line over, if it is time."""
+        if self._on and self._clock() >= self._next:
+            self._next = self._clock() + _SECONDS_BETWEEN
+            self._write("\r")
+
+    def end(self) -> None:
+        """Leave its last state standing."""
+        if self._on:
+            self._write("\n")
+
+    def _write(self, ending: str) -> None:
+        line = self._line()
+        self._stream.write(f"\r{line:<{self._width}}{ending}")
+        self._stream.flush()
+        self._width = len(line)

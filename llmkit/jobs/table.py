@@ -1,0 +1,184 @@
+"""A comparison as rows: records, DataFrames, a summary by model, and files.
+
+Unknown figures stay unknown (``None``, NaN), and a sum says how many are missing from it. How a comparison looks
+in a notebook is the business of ``notebook/compare.py``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+from llmkit.core.errors import MissingPackage
+
+if TYPE_CHECKING:
+    from llmkit.jobs.grid import Cell
+
+COLUMNS = (
+    "prompt",
+    "model",
+    "system",
+    "temperature",
+    "repeat",
+    "answer",
+    "status",
+    "error",
+    "input",
+    "output",
+    "cost",
+    "ttft",
+    "duration",
+    "tokens_per_s",
+    "stop_reason",
+    "simulated",
+    "served",
+    "attempts",
+    "thinking",
+)
+SUMMARY = (
+    "model",
+    "n",
+    "ok",
+    "ttft_mean",
+    "ttft_median",
+    "tokens_per_s_mean",
+    "tokens_per_s_median",
+    "output",
+    "cost",
+    "unpriced",
+    "length_mean",
+    "simulated",
+)
+_COUNTS = ("repeat", "input", "output", "attempts", "n", "ok", "unpriced")
+_FIGURES = ("temperature", "cost", "ttft", "duration", "tokens_per_s")
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def record(cell: Cell) -> dict[str, Any]:
+    """One cell as a row; ``cost`` is exact."""
+    asked, reply = cell.question, cell.reply
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {
+        "prompt": asked.label,
+        "model": asked.model,
+        "system": asked.system,
+        "temperature": asked.temperature,
+        "repeat": asked.repeat,
+        "status": cell.status,
+        "error": None if cell.error is None else str(cell.error),
+    }
+    if reply is not None:
+        row |= {
+            "answer": reply.text if reply.text or cell.status == "ok" else None,
+            "input": reply.usage.total_input,
+            "output": reply.usage.output,
+            "cost": reply.cost.amount,
+            "ttft": reply.timing.ttft,
+            "duration": reply.timing.duration,
+            "tokens_per_s": reply.timing.tokens_per_second(reply.usage.output),
+            "stop_reason": str(reply.stop_reason) if cell.status == "ok" else None,
+            "simulated": reply.simulated,
+            "served": reply.model,
+            "attempts": reply.attempts,
+            "thinking": reply.thinking or None,
+        }
+    return row
+
+
+def summarize(cells: Iterable[Cell]) -> list[dict[str, Any]]:
+    """One row for each model, in the order of the grid. Times and lengths are of whole answers only; money and
+    tokens of everything that was sent."""
+    by_model: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_model.setdefault(cell.model, []).append(cell)
+    return [_summary(model, part) for model, part in by_model.items()]
+
+
+def _summary(model: str, cells: Sequence[Cell]) -> dict[str, Any]:
+    rows = [record(cell) for cell in cells]
+    whole = [row for row in rows if row["status"] == "ok"]
+    sent = [row for row in rows if row["simulated"] is not None]
+    costs = [row["cost"] for row in sent if row["cost"] is not None]
+    ttft = [row["ttft"] for row in whole if row["ttft"] is not None]
+    pace = [row["tokens_per_s"] for row in whole if row["tokens_per_s"] is not None]
+    output = [row["output"] for row in sent if row["output"] is not None]
+    return {
+        "model": model,
+        "n": len(rows),
+        "ok": len(whole),
+        "ttft_mean": fmean(ttft) if ttft else None,
+        "ttft_median": median(ttft) if ttft else None,
+        "tokens_per_s_mean": fmean(pace) if pace else None,
+        "tokens_per_s_median": median(pace) if pace else None,
+        "output": sum(output) if output else None,
+        "cost": sum(costs, Decimal(0)) if costs else None,
+        "unpriced": len(sent) - len(costs),
+        "length_mean": fmean(len(row["answer"] or "") for row in whole) if whole else None,
+        "simulated": any(row["simulated"] for row in sent),
+    }
+
+
+def to_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Any:
+    """Rows as a DataFrame: counts nullable, money and seconds floats with NaN where they are unknown."""
+    pd = pandas()
+    frame = pd.DataFrame.from_records(list(rows), columns=list(columns))
+    for name in columns:
+        if name in _COUNTS:
+            frame[name] = frame[name].astype("Int64")
+        elif name in _FIGURES or name.endswith(("_mean", "_median")):
+            frame[name] = frame[name].map(as_float).astype("float64")
+        elif name == "simulated":
+            frame[name] = frame[name].astype("boolean")
+        else:
+            frame[name] = frame[name].astype("object").where(frame[name].notna(), None)
+    return frame
+
+
+def as_float(value: Any) -> float:
+    """A figure for a column of floats; unknown is NaN."""
+    return float("nan") if value is None or value != value else float(value)  # noqa: PLR0124  NaN
+
+
+def to_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as CSV that a spreadsheet may open: text that would be a formula there is quoted by an apostrophe.
+
+    >>> to_csv([{"answer": "=1+1", "cost": -1}], ["answer", "cost"]).splitlines()
+    ['answer,cost', "'=1+1,-1"]
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if row[name] is None else harmless(row[name]) for name in columns])
+    return out.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """Text that no spreadsheet takes for a formula; anything else as it is."""
+    if isinstance(value, str) and (value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)):
+        return f"'{value}"
+    return value
+
+
+def to_json(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as JSON; money as text, as it is exact there."""
+    return json.dumps(list(rows), ensure_ascii=False, indent=2, default=str)
+
+
+def pandas() -> Any:
+    """The pandas module, or an error that says how to get it."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingPackage(
+            "This table needs pandas.",
+            why="It is not installed.",
+            hint='Install it with: pip install "llmkit[data]"',
+        ) from None
+    return pd
