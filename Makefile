@@ -38,7 +38,8 @@ demo: $(VENV)/.lab-$(VERSION)  ## stream one answer, then open JupyterLab on the
 	@$(BIN)/python -m jupyterlab $(LAB) $(ARGS)
 
 test: check  ## everything: ruff, mypy, pytest (in parallel), the notebooks
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || echo "No Chromium here: the browser tests will be skipped."
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
+	  echo "No Chromium here: the browser tests will be skipped."
 	$(BIN)/python -m pytest -n auto -m "not soak" $(ARGS)
 	@$(MAKE) --no-print-directory notebooks
 
