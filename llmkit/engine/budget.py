@@ -285,4 +285,7 @@ def _usd(amount: Decimal) -> str:
     """
     if amount == 0:
         return "$0"
-    return f"${amount:.2f}" if abs(amount) >= 1 else f"${amount:.{max(2, 2 - amount.adjusted())}f}"
+    if abs(amount) >= 1:
+        return f"${amount:.2f}"
+    whole, _, digits = f"{amount:.{2 - amount.adjusted()}f}".partition(".")
+    return f"${whole}.{digits.rstrip('0'):0<2}"
