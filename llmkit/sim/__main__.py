@@ -6,7 +6,8 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from llmkit.core.errors import ConfigError
 from llmkit.sim.models import MODELS
@@ -20,6 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for model in MODELS.values():
             print(f"{model.name:14} {model.summary}")
         return 0
+    with _signals() as asked_to_end:
+        return _run(options, asked_to_end)
+
+
+def _run(options: argparse.Namespace, asked_to_end: threading.Event) -> int:
     pace = options.pace if options.pace in ("model", "instant") else _number(options.pace)
     try:
         simulator = Simulator(
@@ -38,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     print(simulator.url, flush=True)
     _explain(simulator.url)
-    _wait()
+    while not asked_to_end.wait(1.0):  # a wait without end would hold signals back on some systems
+        pass
     simulator.stop()
     return 0
 
@@ -75,13 +82,16 @@ def _explain(url: str) -> None:
     )
 
 
-def _wait() -> None:
-    """Until SIGINT or SIGTERM."""
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Set by SIGINT or SIGTERM. In place before the URL is printed: whoever reads it may end us."""
     asked = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
-    while not asked.wait(1.0):
-        pass
+    before = {n: signal.signal(n, lambda *_: asked.set()) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

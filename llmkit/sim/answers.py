@@ -49,10 +49,14 @@ def _forced(ask: Ask, faults: Faults) -> Answer | None:
     if "filter" in faults:
         return finish(Answer(stop="content_filter"), ask)
     if "big" in faults:
-        return finish(Answer("x" * int(faults.number("big"))), ask)
+        return finish(Answer("x" * int(faults.number("big"))), _unlimited(ask))
     if "chunks" in faults:
-        return finish(Answer(flow(int(faults.number("chunks")))), ask)
+        return finish(Answer(flow(int(faults.number("chunks")))), _unlimited(ask))
     return None
+
+
+def _unlimited(ask: Ask) -> Ask:
+    return replace(ask, max_tokens=None, stop=(), model=replace(ask.model, max_output=10**9))
 
 
 def flood(ask: Ask, faults: Faults) -> Ask:

@@ -25,7 +25,7 @@ class Connection(asyncio.Protocol):
         self._all = connections
         self._parser = RequestParser(max_body)
         self._waiting: deque[HTTPRequest] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._transport: asyncio.Transport | None = None
@@ -71,19 +71,22 @@ class Connection(asyncio.Protocol):
         if self._parser.wants_continue and not self._continued:
             self._continued = True
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if self._waiting and self._task is None:
+        if self._waiting and self.task is None:
             self._continued = False
-            self._task = asyncio.get_running_loop().create_task(self._work())
+            self.task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
+        well = False
         try:
             while self._waiting and not self.gone.is_set():
-                request = self._waiting.popleft()
-                if not await self._serve(self, request):
+                if not await self._serve(self, self._waiting.popleft()):
                     self.close()
-                    return
+                    break
+            well = True
         finally:
-            self._task = None
+            self.task = None
+            if not well and self._transport is not None:
+                self._transport.abort()  # nobody shall wait for the rest of an answer that broke
 
     # -- for the player -----------------------------------------------------------------------
 
@@ -108,6 +111,8 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(0)
         await self.drain()
         await asyncio.sleep(0.01)
+        if self.gone.is_set():
+            return
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
@@ -121,6 +126,6 @@ class Connection(asyncio.Protocol):
         """End the connection and what is being served on it, at once."""
         if self._transport is not None:
             self._transport.abort()
-        if self._task is not None:
-            self._task.cancel()
-        return self._task
+        if self.task is not None:
+            self.task.cancel()
+        return self.task

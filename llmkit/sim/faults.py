@@ -53,7 +53,7 @@ _ALL = (
     FaultKind("keepalive", "keepalive=N[:S]", "stream", "After N tokens only keep-alives, one every S seconds, for ever.", "0:0.05"),
     FaultKind("endless", "endless", "stream", "Goes on talking until the client leaves."),
     FaultKind("error", "error=N[:STATUS]", "stream", "An error frame after N tokens (0: before any), then the end.", "0:529"),
-    FaultKind("no-terminal", "no-terminal", "stream", "Stop reason and usage come, the terminal event doesn't."),
+    FaultKind("no-terminal", "no-terminal", "stream", "Stop reason and usage come, the terminal event doesn't. (On Responses they are one; Gemini has none.)"),
     FaultKind("after", "after", "stream", "More text after the terminal event."),
     # -- the frames
     FaultKind("malformed", "malformed=N", "frames", "A frame of broken JSON after N tokens.", "3"),
@@ -66,8 +66,8 @@ _ALL = (
     FaultKind("content-type", "content-type=TYPE", "frames", "The stream under another content type.", "text/plain"),
     FaultKind("document", "document", "frames", "One JSON document where a stream was asked for."),
     # -- the answer
-    FaultKind("big", "big=N", "answer", "N characters of text in one frame.", "5000000"),
-    FaultKind("chunks", "chunks=N", "answer", "An answer of N tokens, one a frame.", "20000"),
+    FaultKind("big", "big=N", "answer", "N characters of text in one frame, whatever limit was asked for.", "5000000"),
+    FaultKind("chunks", "chunks=N", "answer", "An answer of N tokens, one a frame, whatever limit was asked for.", "20000"),
     FaultKind("usage", "usage=V", "answer", "An odd bill: `none`, `nan`, `negative`, `string`, `bool`, `huge`, `null`.", "none"),
     FaultKind("bad-args", "bad-args", "answer", "Tool calls whose arguments are no JSON."),
     FaultKind("empty", "empty", "answer", "No text at all, and a stop reason as if all were well."),

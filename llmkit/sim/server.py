@@ -195,11 +195,22 @@ class Simulator:
         )
         ready.set()
         await self._stopping.wait()
+        await self._accepted()
         server.close()
         tasks = [task for c in list(self._connections) if (task := c.abort()) is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # lets the aborted transports close their sockets
         await server.wait_closed()
+
+    async def _accepted(self) -> None:
+        """Let connections that are just being accepted arrive: a server that closes under them leaves
+        their sockets open."""
+        for _ in range(20):
+            serving = {c.task for c in self._connections} | {asyncio.current_task()}
+            arriving = asyncio.all_tasks() - serving
+            if not arriving:
+                return
+            await asyncio.wait(arriving, timeout=0.01)
 
     async def _serve(self, connection: Connection, request: HTTPRequest) -> bool:
         headers = request.headers
