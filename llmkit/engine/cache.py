@@ -50,6 +50,7 @@ class Cache:
         tell: Callable[[str], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._db: sqlite3.Connection | None = None
         for name, value in (("ttl", ttl), ("max_bytes", max_bytes)):
             if value is not None and not value > 0:
                 raise BadRequest(f"A cache's {name} must be more than 0, not {value!r}.")
@@ -61,7 +62,6 @@ class Cache:
         self.notices: list[str] = []
         self._tell = tell
         self._clock = clock
-        self._db: sqlite3.Connection | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
 
