@@ -11,6 +11,7 @@ from typing import cast
 
 from llmkit.sim.http import BadHTTP, HTTPRequest, RequestParser, TooLarge, head
 
+_LINGER = 2.0
 Serve = Callable[["Connection", HTTPRequest], Awaitable[bool]]
 #: Called for a request whose body is too large: gives the response to send before closing.
 Refuse = Callable[[HTTPRequest], bytes]
@@ -30,6 +31,7 @@ class Connection(asyncio.Protocol):
         self._room.set()
         self._transport: asyncio.Transport | None = None
         self._continued = False
+        self._deaf = False
         self.gone = asyncio.Event()
 
     # -- from the loop ------------------------------------------------------------------------
@@ -58,15 +60,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """It says something."""
+        if self._deaf:
+            return
         try:
             self._waiting.extend(self._parser.feed(data))
         except TooLarge as error:
-            self.write(self._refuse(error.request))
-            self.close()
+            self._turn_away(self._refuse(error.request))
             return
         except BadHTTP:
-            self.write(head(400, [("content-length", "0"), ("connection", "close")]))
-            self.close()
+            self._turn_away(head(400, [("content-length", "0"), ("connection", "close")]))
             return
         if self._parser.wants_continue and not self._continued:
             self._continued = True
@@ -74,6 +76,15 @@ class Connection(asyncio.Protocol):
         if self._waiting and self.task is None:
             self._continued = False
             self.task = asyncio.get_running_loop().create_task(self._work())
+
+    def _turn_away(self, response: bytes) -> None:
+        """Answer, and hear no more. Closing while the client still sends would reset the connection,
+        and the answer might be lost with it: so what still comes is read for a while, and dropped."""
+        self._deaf = True
+        self.write(response)
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER, self.close)
 
     async def _work(self) -> None:
         well = False

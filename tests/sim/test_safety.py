@@ -68,6 +68,11 @@ def test_a_body_that_is_too_large_is_a_413_of_the_wire(post, path) -> None:
         assert post("/v1/models", method="GET", to=other).status == 200
 
 
+def test_the_refusal_arrives_though_the_client_is_still_sending(post) -> None:
+    with Simulator(max_body=1000) as other:
+        assert post(CHAT, b"x" * 8_000_000, to=other).status == 413
+
+
 @pytest.mark.parametrize(
     ("header", "value"),
     [
