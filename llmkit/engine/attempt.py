@@ -80,6 +80,7 @@ class Attempt:
         left = call.request.signal.remaining
         if left is not None and limiter.paused > left:
             return [self.settle(self.fail(_told_to_wait(call, limiter.paused)))]
+        await thread.clients.load(call.provider.package)
         async with limiter.slot(self.weight() if limiter.counts_tokens else 0.0):
             if not breaker.admit():  # it opened while this one waited
                 return [self.settle(self.fail(_open_circuit(call, breaker.retry_in)))]

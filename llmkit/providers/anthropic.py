@@ -32,6 +32,7 @@ class AnthropicProvider:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulated: bool = False
     connect: float = CONNECT_SECONDS
+    package: str = "anthropic"
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
@@ -60,7 +61,11 @@ class AnthropicProvider:
         client = anthropic.AsyncAnthropic(
             api_key="fetched-for-each-request", base_url=self.base_url, http_client=self._http(clients)
         )
-        return {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
+        return {
+            name: value
+            for name, value in client.default_headers.items()
+            if isinstance(value, str) and name.lower() not in ("authorization", "x-api-key")
+        }
 
     @staticmethod
     def _http(clients: Clients) -> httpx2.AsyncClient:

@@ -71,6 +71,11 @@ class Provider(Protocol):
         """Is it the simulator? Then nothing it says costs money."""
         ...
 
+    @property
+    def package(self) -> str:
+        """The SDK that carries its calls; the engine imports it before the first one."""
+        ...
+
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body to send for this request."""
         ...

@@ -9,10 +9,12 @@ debug log, and hang the request with its key on every exception. Nothing here kn
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
 from contextlib import aclosing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ class Clients:
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
+        self._loaded: set[str] = set()
+        self._loading = asyncio.Lock()
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """The client of that key, made by ``make`` the first time."""
@@ -37,6 +41,15 @@ class Clients:
             self._made[key] = make()
         client: T = self._made[key]
         return client
+
+    async def load(self, package: str) -> None:
+        """Import an SDK without holding up the loop: that takes a second, and other calls may be
+        streaming."""
+        if package in self._loaded:
+            return
+        async with self._loading:
+            await asyncio.to_thread(import_module, package)
+            self._loaded.add(package)
 
     async def close(self) -> None:
         """Close every client that was made."""
@@ -70,12 +83,21 @@ def _http() -> httpx2.AsyncClient:
 
 
 class Sealed(dict[str, str]):
-    """Headers that hold a key, and show it in no repr and so in no traceback."""
+    """Headers that hold a key: no repr shows it, so no traceback, and no pickle takes it along."""
 
     def __repr__(self) -> str:
         return f"<headers {', '.join(self)}>"
 
     __str__ = __repr__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), ())
+
+    def __copy__(self) -> Sealed:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Sealed:
+        return self
 
 
 async def post(
@@ -93,7 +115,9 @@ async def post(
         sending = client.build_request("POST", url, content=content, headers=headers, timeout=patience)
         return HttpExchange(await client.send(sending, stream=True))
     except Exception as error:  # noqa: BLE001 - whatever the HTTP stack raises becomes ours
-        raise transport_error(error, url, connect=connect) from None
+        failure = transport_error(error, url, connect=connect)
+    # Raised out here, it has no context: the original holds the request, and that the key.
+    raise failure
 
 
 class HttpExchange:
@@ -107,12 +131,15 @@ class HttpExchange:
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The body's bytes, decompressed."""
         response = self._response
+        failure: e.LLMKitError | None = None
         try:
             async with aclosing(response.aiter_bytes()) as body:
                 async for chunk in body:
                     yield chunk
         except Exception as error:  # noqa: BLE001 - whatever the HTTP stack raises becomes ours
-            raise transport_error(error, str(response.url), sent=True) from None
+            failure = transport_error(error, str(response.url), sent=True)
+        if failure is not None:
+            raise failure
 
     async def close(self) -> None:
         """Give the connection back, or close it if there is more to come."""

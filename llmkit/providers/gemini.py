@@ -34,6 +34,7 @@ class GeminiProvider:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulated: bool = False
     connect: float = CONNECT_SECONDS
+    package: str = "openai"
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""

@@ -33,6 +33,7 @@ class OpenAIProvider:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulated: bool = False
     connect: float = CONNECT_SECONDS
+    package: str = "openai"
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
@@ -55,4 +56,8 @@ class OpenAIProvider:
         client = openai.AsyncOpenAI(
             api_key="fetched-for-each-request", base_url=self.base_url, http_client=clients.http()
         )
-        return {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
+        return {
+            name: value
+            for name, value in client.default_headers.items()
+            if isinstance(value, str) and name.lower() not in ("authorization", "api-key")
+        }
