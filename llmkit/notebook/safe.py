@@ -39,7 +39,7 @@ _HOST = re.compile(
     r"(?:[a-z0-9\u0080-\uffff](?:[a-z0-9\u0080-\uffff-]*[a-z0-9\u0080-\uffff])?\.)+[a-z\u0080-\uffff]{2,}",
     re.IGNORECASE,
 )
-_BLOCK = "overflow-x:auto;white-space:pre;padding:.6em .8em;border-radius:6px;background:rgba(127,127,127,.1)"
+_BLOCK = "margin:.2em 0 1em;overflow-x:auto;white-space:pre;padding:.6em .8em;border-radius:6px;background:rgba(127,127,127,.1)"
 _CELL = "text-align:{};padding:.25em .7em;border-bottom:1px solid rgba(127,127,127,.25)"
 
 
@@ -152,7 +152,7 @@ class _Renderer(RendererHTML):
 
 def _code(content: str, language: str) -> str:
     mark = f' class="language-{escapeHtml(language)}"' if language else ""
-    return f'<pre style="{_BLOCK}"><code{mark}>{escapeHtml(content)}</code></pre>\n'
+    return f'<pre style="{_BLOCK}"><code{mark} style="padding:0;background:none">{escapeHtml(content)}</code></pre>\n'
 
 
 def escape(text: str) -> str:

@@ -82,8 +82,11 @@ class Lab:
 
     def connected(self) -> bool:
         """Has a page's kernel begun, and is the page listening to it?"""
-        with self._opener.open(f"{self.url}/api/kernels", timeout=5) as answer:
-            kernels = json.load(answer)
+        try:
+            with self._opener.open(f"{self.url}/api/kernels", timeout=5) as answer:
+                kernels = json.load(answer)
+        except URLError:  # a kernel that is just being made can make the list fail
+            return False
         return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
     def _wait(self) -> None:

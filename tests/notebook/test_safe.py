@@ -127,7 +127,7 @@ def test_prices_survive_and_maths_is_left_alone():
 
 def test_code_tables_and_lists_survive(look):
     page = to_html("```python\na < b\n```\n\n| x |\n|---|\n| 1 |\n\n1. one\n2. two")
-    for piece in ('<code class="language-python">a &lt; b\n</code>', "<td ", "<ol>", "<li>two</li>"):
+    for piece in ('<code class="language-python" ', ">a &lt; b\n</code>", "<td ", "<ol>", "<li>two</li>"):
         assert piece in page
 
 
