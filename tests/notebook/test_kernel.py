@@ -210,6 +210,23 @@ def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
     assert kernel.value("_llm.complete") is False
 
 
+def test_a_cut_answer_is_kept_marked_and_told(kernel):
+    ran = kernel.run("%%llm sim/sage@eof=30 -o part\nWhy is the sky blue?")
+    assert ran.error["ename"] == "TruncatedStream"
+    assert len(str(ran.error)) < 1000
+    (shown,) = ran.outputs
+    assert "The sky is blue" in shown["text/plain"]
+    assert "This is the answer as far as it came." in shown["text/plain"]
+    assert kernel.value("part.complete, len(part.text) > 20") == (False, True)
+
+
+def test_a_call_that_gave_nothing_leaves_a_line_and_no_reply(kernel):
+    ran = kernel.run("%%llm sim/swift@status=401\nWhy is the sky blue?")
+    assert ran.error["ename"] == "AuthError"
+    assert ran.outputs[0]["text/plain"].startswith("■ No answer came.")
+    assert kernel.run("_llm").outputs == []
+
+
 # -- wherever a magic may stand -----------------------------------------------------------------
 
 
