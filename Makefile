@@ -58,7 +58,7 @@ ifneq ($(NOTEBOOKS),)
 	@home=$$(mktemp -d); trap 'rm -rf "$$home"' EXIT; \
 	env -i PATH="$$PATH" HOME="$$home" LANG=C.UTF-8 LLMKIT_DISPLAY=final \
 	  $(BIN)/python -m pytest -n auto --dist loadfile -o filterwarnings=default \
-	  --nbval --nbval-current-env $(NOTEBOOKS)
+	  --nbval --nbval-current-env --nbval-sanitize-with tests/notebook/data/nbval.cfg $(NOTEBOOKS)
 endif
 
 bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): ratios measured in one run
