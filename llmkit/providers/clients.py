@@ -125,7 +125,10 @@ class HttpExchange:
 
     def __init__(self, response: httpx2.Response) -> None:
         self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+        # The response's own mapping decodes every name and value anew at each look.
+        self.headers: Mapping[str, str] = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw
+        }
         self._response = response
 
     async def chunks(self) -> AsyncGenerator[bytes]:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.core.errors import ConfigError, UnknownProvider
-from llmkit.providers import endpoints
+from llmkit.providers import endpoints, yamlfile
 from llmkit.providers.anthropic import AnthropicProvider
 from llmkit.providers.base import Provider
+from llmkit.providers.clients import Sealed
 from llmkit.providers.gemini import GeminiProvider
 from llmkit.providers.keys import Key
 from llmkit.providers.openai import OpenAIProvider
@@ -27,6 +28,7 @@ _FIELDS = {
     "type", "api", "base_url", "api_key", "headers", "dialect", "default_model", "allow_insecure",
     "limits", "timeouts",
 }  # fmt: skip
+_WORDS = ("type", "api", "base_url", "dialect", "default_model")
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _VERSION = re.compile(r"(.*?)(?:/(v1(?:beta)?))?")
 #: Sections that are the engine's business.
@@ -106,16 +108,7 @@ def load(config: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
     if isinstance(config, Mapping):
         return dict(config)
     path = Path(config)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise _bad(f"{path} can't be read", f"{error.strerror}.") from None
-    import yaml
-
-    try:
-        plain = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise _bad(f"{path} is not valid YAML", str(error).splitlines()[0]) from None
+    plain = yamlfile.read(path)
     if not isinstance(plain, dict | None):
         raise _bad(f"{path} holds no mapping", "A config is a mapping with a `providers` section.")
     return plain or {}
@@ -127,6 +120,7 @@ def _from_config(name: str, fields: Any, connect: float) -> Entry:
         raise _bad(f"{where} is no mapping", "Give at least its `type`.")
     if unknown := set(fields) - _FIELDS:
         raise _bad(f"{where} has an unknown field {min(unknown)!r}", f"Fields: {', '.join(sorted(_FIELDS))}.")
+    _check_kinds(where, fields)
     kind = fields.get("type", name)
     kind = SYNONYMS.get(kind, kind)
     if kind == "sim":
@@ -156,8 +150,12 @@ def _entry(
         needed=preset.needs_key and (own or given is not None),
     )
     base_url = endpoints.check(
-        base_url, has_key=key.needed, allow_insecure=bool(fields.get("allow_insecure", False))
+        base_url,
+        has_key=key.needed or given is not None,
+        allow_insecure=fields.get("allow_insecure") is True,
     )
+    if reference:
+        endpoints.check_key(reference[1], base_url, homes=_homes(reference[1]))
     wire = preset.wire
     if api := fields.get("api"):
         if api not in APIS:
@@ -167,7 +165,7 @@ def _entry(
         "name": name,
         "base_url": base_url,
         "key": key,
-        "headers": dict(fields.get("headers") or {}),
+        "headers": Sealed(fields.get("headers") or {}),
         "connect": connect,
     }
     dialect = str(fields.get("dialect") or kind)
@@ -185,6 +183,33 @@ def _entry(
             provider = GeminiProvider(**common, api_version=version or "v1beta")
     default = fields.get("default_model") or preset.default
     return Entry(provider, default, key)
+
+
+def _homes(variable: str) -> list[str]:
+    """The addresses of the providers whose key that variable holds."""
+    return [preset.base_url for preset in PRESETS.values() if variable in preset.env and preset.base_url]
+
+
+def _check_kinds(where: str, fields: Mapping[str, Any]) -> None:
+    """Every field is of its kind. A key's own value is never quoted."""
+    for field in _WORDS:
+        if fields.get(field) is not None and not isinstance(fields[field], str):
+            raise _bad(f"{where}.{field} is no text", f"It is {type(fields[field]).__name__}.")
+    given = fields.get("api_key")
+    if given is not None and not isinstance(given, str) and not callable(given):
+        raise _bad(f"{where}.api_key is no text", "Write it as ${NAME_OF_A_VARIABLE}.")
+    if isinstance(given, str) and "${" in given and not _REFERENCE.fullmatch(given):
+        raise _bad(f"{where}.api_key mixes a reference with other text", "Write ${NAME_OF_A_VARIABLE} alone.")
+    if not isinstance(fields.get("allow_insecure", False), bool):
+        raise _bad(f"{where}.allow_insecure is neither true nor false", "Leave it out, or write true.")
+    headers = fields.get("headers") or {}
+    if not isinstance(headers, Mapping):
+        raise _bad(f"{where}.headers is no mapping", "Write a name and a value for each.")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
+            raise _bad(f"{where}.headers.{name} is not one line of text", "Put it in quotes.")
+        if "${" in value:
+            raise _bad(f"{where}.headers.{name} holds a reference", "Only `api_key` is filled in.")
 
 
 def _simulator() -> Entry:
