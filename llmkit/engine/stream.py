@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
@@ -34,8 +35,10 @@ class Channel:
     def put(self, batch: list[Event]) -> None:
         """Hand over a batch."""
         self._batches.put(batch)
-        if (wake := self._wake) is not None:
-            wake()
+        wake, self._wake = self._wake, None  # one call is enough to wake it
+        if wake is not None:
+            with suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
+                wake()
 
     def get(self, seconds: float) -> list[Event] | None:
         """The next batch, or ``None`` if none comes in time."""
@@ -49,20 +52,23 @@ class Channel:
         if not self._batches.empty():
             return self._batches.get_nowait()
         loop = asyncio.get_running_loop()
-        arrived = asyncio.Event()
-        self._wake = lambda: loop.call_soon_threadsafe(arrived.set)
+        arrived = loop.create_future()
+        clock = loop.call_later(seconds, _settle, arrived)
+        self._wake = lambda: loop.call_soon_threadsafe(_settle, arrived)
         try:
             if self._batches.empty():  # else it came in between
-                try:
-                    async with asyncio.timeout(seconds):
-                        await arrived.wait()
-                except TimeoutError:
-                    return None
+                await arrived
             return self._batches.get_nowait()
         except Empty:
             return None
         finally:
             self._wake = None
+            clock.cancel()
+
+
+def _settle(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 class Interrupted(KeyboardInterrupt):

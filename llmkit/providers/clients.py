@@ -159,7 +159,7 @@ def transport_error(
     where = target.hostname or url
     if target.port:
         where = f"{where}:{target.port}"
-    said = next((text for cause in reversed(causes) if (text := str(cause).strip())), "")
+    said = next((text for cause in reversed(causes) if (text := " ".join(str(cause).split()))), "")
     if any(isinstance(c, ssl.SSLError | ssl.CertificateError) for c in causes) and not sent:
         return e.TlsError(
             f"No secure connection to {where}.",
