@@ -273,6 +273,8 @@ def _given(question: Question, common: dict[str, Any]) -> dict[str, Any]:
     given = {**common, "system": question.system}
     if question.temperature is not None:
         given["temperature"] = question.temperature
+    if question.repeat > 1:  # a cache or a tape must not answer it with the first one's answer
+        given["sample"] = question.repeat
     return given
 
 

@@ -161,11 +161,14 @@ def at_once_from(max_concurrency: int) -> int:
 
 def check(session: Session, prompt: Prompt, *, model: str | None, more: Mapping[str, Any]) -> None:
     """Raise for what is known to be wrong with a call: no such model, no key, no such option, nothing asked."""
-    taken = inspect.signature(Session.stream).parameters
+    parameters = inspect.signature(Session.stream).parameters.values()
+    taken = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
     asked = {name: value for name, value in more.items() if name in taken}
     options = as_options({name: value for name, value in more.items() if name not in taken})
     messages = as_prompt(prompt)
-    if session.tape is not None:  # what was recorded replays where there is no key and no such provider
+    if (
+        session.tape is not None and session.tape.mode != "off"
+    ):  # what was recorded replays where there is no key and no such provider
         return
     provider, name = session.resolve(model)
     wanted = {field.name for field in fields(Request)} & set(asked) - {"signal", "model"}

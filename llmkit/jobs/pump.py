@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from llmkit.core.errors import Aborted, BudgetExceeded, LLMKitError
+from llmkit.core.errors import Aborted, BudgetExceeded, ConfigError, LLMKitError
 from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
@@ -56,7 +56,13 @@ class Errand:
                 self.reply, self.status = reply, "ok"
             case Failed(error, partial):
                 self.reply, self.error = partial, error
-                self.status = "cancelled" if isinstance(error, Aborted) else "error"
+                match error:
+                    case Aborted():
+                        self.status = "cancelled"
+                    case ConfigError():
+                        self.status = "refused"
+                    case _:
+                        self.status = "error"
 
 
 class Watcher:

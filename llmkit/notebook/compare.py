@@ -6,6 +6,7 @@ The figures are ``jobs/table.py``'s; what is in a pane is made safe by ``safe.py
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -67,6 +68,11 @@ _STATIC_BODY = "max-height:36em;overflow:auto;padding-top:.3em"
 #: Laid out from its end, so that a growing pane stays scrolled to its last words.
 _LIVE_BODY = "max-height:24em;overflow:auto;display:flex;flex-direction:column-reverse;padding-top:.3em"
 _TD = f"padding:.2em .8em .2em 0;text-align:left;border-bottom:1px solid {LINE}"
+
+#: What is markup within a line, what HTML, and what becomes a link by itself.
+_MARKUP = re.compile(r"[\\`*_\[\]$~|#!]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&commat;"}
+_LINKS = re.compile(r"\b(https?|ftp|www|mailto)(:|\.)", re.IGNORECASE)
 
 _STATUS = {
     "waiting": ("…", "inherit", "waiting"),
@@ -442,8 +448,10 @@ def _markdown(comparison: Comparison) -> str:
 
 def _inline(text: str) -> str:
     """Words as Markdown that means just these words, on one line, also inside a table."""
-    safe = " ".join(to_markdown(" ".join(text.split())).split())
-    return safe.replace("\\|", "|").replace("|", "\\|")
+    line = " ".join(to_text(text).split())
+    for character, entity in _ENTITIES.items():
+        line = line.replace(character, entity)
+    return _LINKS.sub(lambda found: f"{found[1]}&#{ord(found[2])};", _MARKUP.sub(r"\\\g<0>", line))
 
 
 def _short(text: str, width: int) -> str:
