@@ -23,6 +23,7 @@ a header or a key. How a wire's answer becomes one of these lives in ``wire/faul
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ __all__ = [
     "UnknownProvider",
 ]
 
+_CONTROLS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
 
 class LLMKitError(Exception):
     """The root: ``except LLMKitError`` catches whatever llmkit raises on purpose.
@@ -115,7 +120,7 @@ class LLMKitError(Exception):
         self.raw = raw
 
     def __str__(self) -> str:
-        return "\n".join(line for line in (self.what, self.why, self.hint) if line)
+        return "\n".join(self._lines())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.what!r})"
@@ -125,7 +130,12 @@ class LLMKitError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Three lines in a notebook instead of a wall; the whole trace stays behind ``%tb``."""
-        return [f"{type(self).__name__}: {self.what}", *(x for x in (self.why, self.hint) if x)]
+        what, *rest = self._lines()
+        return [f"{type(self).__name__}: {what}", *rest]
+
+    def _lines(self) -> list[str]:
+        # A provider's words may hold what a terminal obeys (colours, titles, the clipboard): not shown.
+        return [_CONTROLS.sub("", line) for line in (self.what, self.why, self.hint) if line] or [""]
 
 
 def _rebuild(kind: type[LLMKitError], what: str, state: dict[str, Any]) -> LLMKitError:

@@ -72,7 +72,10 @@ def footer(reply: Reply) -> str:
     pace = timing.tokens_per_second(usage.output)
     if pace is not None:
         told.append(f"{pace:,.0f} tok/s")
-    told.append("simulated" if reply.simulated else str(reply.cost))
+    if reply.cost.known or not reply.simulated:
+        told.append(str(reply.cost))
+    if reply.simulated:
+        told.append("simulated")
     return " · ".join(told)
 
 

@@ -35,7 +35,7 @@ TEXTS = (
         r"\bsky\b.*\bblue\b|\bblue\b.*\bsky\b|rayleigh",
         "The sky is blue because air scatters short waves of light far more strongly than long ones.",
         "Sunlight holds every colour. On its way through the air it meets molecules much smaller than its "
-        "wavelength, and those scatter light in proportion to $1/\\lambda^4$ (**Rayleigh scattering**). Blue "
+        "wavelength, and those scatter light in proportion to 1/λ⁴ (**Rayleigh scattering**). Blue "
         "light is thrown about in all directions and reaches your eye from everywhere; red light mostly goes "
         "straight on.\n\n"
         "- At noon the light's path is short, and the sky is blue.\n"
