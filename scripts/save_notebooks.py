@@ -35,7 +35,7 @@ def main(paths: list[str]) -> int:
             notebook.metadata.clear()
             notebook.metadata.update(metadata)  # not the version of the Python that happened to run it
             nbformat.write(notebook, path)
-        print(path.name)
+        sys.stdout.write(f"{path.name}\n")
     return 0
 
 
