@@ -27,7 +27,7 @@ class Accessor:
         return answered
 
 
-def register(*_: Any) -> bool:
+def register_llm(*_: Any) -> bool:
     """Give DataFrames ``.llm`` if pandas is loaded; is it there now? Someone else's ``.llm`` is left alone."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not hasattr(pandas, "api"):

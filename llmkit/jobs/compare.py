@@ -168,7 +168,7 @@ class Comparison:
         return found
 
     def __repr__(self) -> str:
-        return f"<Comparison {self.progress()}>"
+        return f"<Comparison of {self.progress()}>"
 
     def progress(self) -> str:
         """How far it is, in a line."""
@@ -177,7 +177,9 @@ class Comparison:
             if cell.status in counts:
                 counts[cell.status] += 1
         told = [f"{counts[status]} {status}" for status in counts if counts[status]]
-        return f"of {len(self.cells)} cells: {', '.join(told) or 'none begun'}"
+        return (
+            f"{len(self.cells)} cell{'' if len(self.cells) == 1 else 's'}: {', '.join(told) or 'none begun'}"
+        )
 
     # -- showing ------------------------------------------------------------------------------
 

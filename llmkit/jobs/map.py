@@ -80,7 +80,7 @@ def map(  # noqa: A001  the name people look for, and never imported bare in her
     errands = [_errand(place, prompt, model, common) for prompt in prompts]
     job = _Job(errands, signal, on_error, parse=schema is not None)
     job.go(at_once, held, shown=progress)
-    accessor.register()
+    accessor.register_llm()
     return rows.with_answers(frame, errands, names)
 
 
@@ -213,4 +213,4 @@ def _never(_: Signal) -> Stream:
 
 
 if "pandas" in sys.modules:
-    accessor.register()
+    accessor.register_llm()

@@ -286,6 +286,10 @@ def _said(cell: Cell) -> str:
     error = cell.errand.error
     if cell.status == "unsent":
         return "Not sent: the comparison was stopped before its turn."
+    if cell.status == "cancelled":
+        return (
+            "Stopped. This is the answer as far as it came." if cell.text else "Stopped before anything came."
+        )
     if error is not None:
         return " ".join(part for part in (error.what, error.why) if part)
     return what_is_missing(cell.reply) if cell.reply is not None and cell.errand.over else ""

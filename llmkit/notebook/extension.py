@@ -10,6 +10,7 @@ _NAME = "LLMMagics"
 def load(ip: Any) -> None:
     """Give a shell ``%llm`` and ``%%llm``, their completion and their settings."""
     from llmkit.core.reply import Reply
+    from llmkit.jobs import accessor
     from llmkit.notebook.complete import llm_matcher
     from llmkit.notebook.magics import LLMMagics
     from llmkit.notebook.question import keep_question_marks
@@ -19,6 +20,8 @@ def load(ip: Any) -> None:
     ip.register_magics(magics)
     ip.input_transformers_cleanup.append(keep_question_marks)
     ip.display_formatter.ipython_display_formatter.for_type(Reply, magics.print_once)
+    if not accessor.register_llm():  # pandas isn't loaded yet, and won't be for this
+        ip.events.register("post_run_cell", accessor.register_llm)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers.append(llm_matcher)
 
@@ -35,6 +38,8 @@ def unload(ip: Any) -> None:
     ip.input_transformers_cleanup[:] = _without(ip.input_transformers_cleanup, "keep_question_marks")
     ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ != _NAME]
     ip.display_formatter.ipython_display_formatter.pop(Reply, None)
+    callbacks = ip.events.callbacks["post_run_cell"]
+    callbacks[:] = _without(callbacks, "register_llm")
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers[:] = _without(completer.custom_matchers, "llm_matcher")
 

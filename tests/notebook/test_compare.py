@@ -260,3 +260,9 @@ class TestInAKernel:
         assert kernel.finish(cell).status == "ok"
         assert set(kernel.value("list(out['status'])")) <= {"cancelled", "unsent"}
         assert kernel.value("len(out)") == 4
+
+    def test_tables_have_their_method_once_pandas_is_there(self, kernel):
+        kernel.run("import pandas as pd")
+        ran = kernel.run(f"out = pd.DataFrame({{'a': ['x']}}).llm.map('{{a}}', model='{QUICK}')")
+        assert ran.status == "ok"
+        assert kernel.value("list(out['status'])") == ["ok"]
