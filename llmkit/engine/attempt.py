@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit import wire as wires
 from llmkit.core import errors as e
-from llmkit.core.events import Done, Event, Failed
+from llmkit.core.events import Done, Event, Failed, Text, Thinking
 from llmkit.core.reply import Reply, Timing
 from llmkit.engine.budget import Hold
 from llmkit.engine.gates import ThreadGates
 from llmkit.engine.hooks import Happening
 from llmkit.engine.limits import Limiter
 from llmkit.engine.loop import IOThread
-from llmkit.engine.settle import advise, price, status_of
+from llmkit.engine.settle import advise, price, status_of, unlock
 from llmkit.engine.watch import Watch
 from llmkit.engine.worst import worst_of
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Exchange
-from llmkit.providers.keys import mask
 from llmkit.wire.reader import Reader
 
 if TYPE_CHECKING:
@@ -131,6 +130,7 @@ class Attempt:
     async def pump(self, chunks: AsyncGenerator[bytes], reader: Reader, watch: Watch) -> list[Event]:
         """The token path."""
         show, signal = self.call.show, self.call.request.signal
+        counted = signal.counts_tokens
         async for chunk in chunks:
             self.received += len(chunk)
             events = reader.feed(chunk)
@@ -148,7 +148,8 @@ class Attempt:
                 return events[-1:]
             watch.heard()
             show(events)
-            signal.add_tokens(len(events))
+            if counted:
+                signal.add_tokens(count_tokens(events))
         return reader.end()
 
     def read(self, exchange: Exchange) -> Reader:
@@ -255,12 +256,10 @@ class Attempt:
                     sent=self.sent,
                     overrides=self.call.prices,
                 )
-                error.partial = partial
                 error.provider = error.provider or provider.name
                 error.model = error.model or request.model
                 advise(error, request, provider)
-                error.what, error.why, error.hint = mask(error.what), mask(error.why), mask(error.hint)
-                return Failed(error, partial)
+                return Failed(error, unlock(error, partial))
         raise RuntimeError(f"Not a terminal event: {terminal!r}.")
 
     def weight(self) -> float:
@@ -274,6 +273,12 @@ def heed(limiter: Limiter, reply: Reply) -> None:
     """Tell the limiter what the response's headers said of its limits."""
     if rates := reply.raw.get("rate_limits"):
         limiter.learn(rates)
+
+
+def count_tokens(events: list[Event]) -> int:
+    """Tokens in these events, roughly: most wires send one token an event, some send whole sentences."""
+    letters = sum(len(event.text) for event in events if isinstance(event, Text | Thinking))
+    return max(len(events), letters // 5)
 
 
 async def rest(chunks: AsyncGenerator[bytes]) -> None:

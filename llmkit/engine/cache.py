@@ -1,7 +1,7 @@
 """The response cache: the same question to the same place is answered from disk. Only where asked for.
 
 What counts as the same is the full request, the endpoint and the version of what is kept; prompts are kept
-as hashes only, answers as JSON in SQLite. A cache that is broken, locked or full costs a hit, never a call.
+as hashes only, answers as JSON in SQLite, keys not at all. A cache that is broken, locked or full costs a hit, never a call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.reply import Reply
-from llmkit.engine.recording import Beat, Recording, key_of
+from llmkit.engine.recording import Beat, Recording, key_of, unlocked
 from llmkit.ledger.place import data_directory
 
 DAY = 24 * 3600.0
@@ -86,7 +86,7 @@ class Cache:
         plain = Recording({}, beats, reply).to_json()
         del plain["asked"], plain["key"]
         # ASCII: half a surrogate pair in an answer can't be stored otherwise.
-        value = json.dumps(plain)
+        value = json.dumps(unlocked(plain))
         if len(value) > self.max_bytes:
             return
         with self._lock:

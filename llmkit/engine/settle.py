@@ -11,6 +11,7 @@ from llmkit.core.events import Done, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
 from llmkit.core.usage import Cost
+from llmkit.engine.recording import unlocked
 from llmkit.ledger.schema import Status
 from llmkit.models import catalogue
 from llmkit.models.prices import Overrides, cost_of
@@ -103,6 +104,19 @@ def never_billed(error: e.LLMKitError) -> bool:
     if isinstance(error, e.ProviderError) and not isinstance(error, e.ServerError):
         return error.status != 408  # it gave up waiting, perhaps for a model that was at work
     return False
+
+
+def unlock(error: e.LLMKitError, partial: Reply) -> Reply:
+    """Mask every known key in an error and its partial reply, which becomes the error's: a provider may
+    quote a key in its words, its codes and its headers."""
+    for name, value in list(vars(error).items()):
+        if isinstance(value, str | dict | list):
+            setattr(error, name, unlocked(value))
+    error.args = (error.what,)
+    error.partial = partial = partial.with_(
+        id=unlocked(partial.id), request_id=unlocked(partial.request_id), raw=unlocked(partial.raw)
+    )
+    return partial
 
 
 def estimated(reply: Reply, request: Request) -> Reply:

@@ -13,6 +13,7 @@ from typing import Any
 from llmkit.core.errors import MissingKey
 
 _MASK = "•••"
+_used: set[str] = set()  # keys that were sent, to be recognised also when the variable has changed
 _literal: dict[str, str] = {}  # a config's own keys by their handle; the only place they are kept
 
 
@@ -49,6 +50,7 @@ class Key:
     def get(self, provider: str) -> str:
         """The key itself, for the moment of signing; raises :class:`MissingKey` with what to do."""
         if found := self._find():
+            _used.add(found)
             return found
         if not self.needed:
             return "none"
@@ -89,7 +91,7 @@ def known_secrets() -> frozenset[str]:
 
     names = {name for preset in PRESETS.values() for name in preset.env}
     names |= {name for name in os.environ if name.endswith(("_API_KEY", "_AUTH_TOKEN"))}
-    found = {os.environ.get(name, "").strip() for name in names} | set(_literal.values())
+    found = {os.environ.get(name, "").strip() for name in names} | set(_literal.values()) | _used
     return frozenset(secret for secret in found if len(secret) >= 8)
 
 
@@ -99,7 +101,7 @@ def mask(text: str) -> str:
     >>> mask("nothing secret")
     'nothing secret'
     """
-    for secret in known_secrets():
+    for secret in sorted(known_secrets(), key=len, reverse=True):  # one may begin with another
         if secret in text:
             text = text.replace(secret, _MASK)
     return text
