@@ -156,6 +156,11 @@ class Signal:
         if failures:
             raise failures[0]
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Has it, or one that it was merged from, a limit of tokens?"""
+        return self._tokens_left is not None or any(parent.counts_tokens for parent in self._parents)
+
     def add_tokens(self, count: int) -> None:
         """Tell it that so many tokens came; a token limit stops when they are used up."""
         for signal in self._ancestry():
