@@ -158,7 +158,11 @@ class Soak:
                     self.ended.append(ended)
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
         verdict = judge(self, self.server.asked())
-        verdict.facts |= {"seconds": round(wall, 1), "calls a second": round(self.options.n / wall), "CPU s": round(cpu, 1)}
+        verdict.facts |= {
+            "seconds": round(wall, 1),
+            "calls a second": round(self.options.n / wall),
+            "CPU s": round(cpu, 1),
+        }
         return verdict
 
     def close(self) -> None:
@@ -199,7 +203,9 @@ def judge(soak: Soak, asked: list[Asked]) -> Verdict:
     sent = {n: [r for r in of if r["cost_note"] != NOTHING_SENT] for n, of in by_call.items()}
     # A call that can't connect, that is stopped while it connects, or whose bytes a proxy swallows, has a row and no request:
     # it may have been billed for all we know. Without any answer there is no request id.
-    unanswered = {n: [r for r in of if r["request_id"] is None and r["status"] != "ok"] for n, of in sent.items()}
+    unanswered = {
+        n: [r for r in of if r["request_id"] is None and r["status"] != "ok"] for n, of in sent.items()
+    }
     unseen = lost = 0
     for number in range(soak.options.n):
         more = len(sent.get(number, ())) - len(seen.get(number, ()))
@@ -272,22 +278,30 @@ def _misjudged(soak: Soak, seen: dict[int, list[Asked]]) -> tuple[int, int]:
             wrong = last in (*CUT, *ENDLESS) and (streamed or last.startswith(_ALSO_DOCUMENTS))
             truncations += wrong
             if wrong:
-                soak.odd.append(f"call {ended.number} ({ended.wire}): a success after {last!r}: {ended.text!r}")
+                soak.odd.append(
+                    f"call {ended.number} ({ended.wire}): a success after {last!r}: {ended.text!r}"
+                )
         elif ended.outcome in _CUT_OFF:
             wrong = last in WHOLE or not last
             alarms += wrong
             if wrong:
-                soak.odd.append(f"call {ended.number} ({ended.wire}): {ended.outcome} after {last!r}: {ended.text!r}")
+                soak.odd.append(
+                    f"call {ended.number} ({ended.wire}): {ended.outcome} after {last!r}: {ended.text!r}"
+                )
     return truncations, alarms
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.splitlines()[0] if __doc__ else "")
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.soak", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
     made.add_argument("--n", type=int, default=10_000, help="calls")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--concurrency", type=int, default=64, help="threads that ask at once")
-    made.add_argument("--chaos", type=float, default=0.18, help="the share of requests that something happens to")
+    made.add_argument(
+        "--chaos", type=float, default=0.18, help="the share of requests that something happens to"
+    )
     made.add_argument("--port", type=int, default=0, help="the simulator's port (any free one)")
     made.add_argument("--aimock", help="the URL of a running aimock server")
     made.add_argument("--proxy", help="the URL of a running TCP fault proxy")
@@ -317,7 +331,9 @@ def main(arguments: list[str] | None = None) -> int:
 def report(verdict: Verdict, odd: list[str], *, as_json: bool) -> None:
     """Print the figures."""
     if as_json:
-        print(json.dumps({"facts": verdict.facts, "must_be_zero": verdict.must_be_zero, "good": verdict.good}))
+        print(
+            json.dumps({"facts": verdict.facts, "must_be_zero": verdict.must_be_zero, "good": verdict.good})
+        )
         return
     for name, value in verdict.facts.items():
         print(f"{name:44} {value}")

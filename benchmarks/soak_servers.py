@@ -151,7 +151,9 @@ class Proxy:
         if phase != self._set:
             self._set = phase
             body = json.dumps(self.PHASES[phase] | {"seed": self._seed}).encode()
-            with urllib.request.urlopen(urllib.request.Request(self._control, data=body), timeout=10) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(self._control, data=body), timeout=10
+            ) as answer:
                 answer.read()
 
 

@@ -141,7 +141,9 @@ def test_a_token_limit_ends_an_endless_stream_and_closes_its_connection(sim: Sim
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_f40_a_connection_left_open_after_the_end_does_not_hold_the_answer_back(sim: Simulator, wire: str) -> None:
+def test_f40_a_connection_left_open_after_the_end_does_not_hold_the_answer_back(
+    sim: Simulator, wire: str
+) -> None:
     here = session(sim, "open", wire, idle=60, first_byte=60)
     events = list(here.stream("hello", model=MODEL, timeout=30))
     assert isinstance(events[-1], Done)

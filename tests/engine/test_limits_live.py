@@ -53,10 +53,19 @@ def test_no_more_requests_are_open_at_once_than_the_config_allows_under_fifty_th
 def test_two_keys_have_their_own_limits(sim: Simulator) -> None:
     entry = {"type": "openai", "api": "chat", "base_url": sim.url + "/v1", "api_key": "k" * 20}
     here = llmkit.Session(
-        {"providers": {"a": {**entry, "limits": {"concurrency": 1}}, "b": {**entry, "limits": {"concurrency": 2}}}}
+        {
+            "providers": {
+                "a": {**entry, "limits": {"concurrency": 1}},
+                "b": {**entry, "limits": {"concurrency": 2}},
+            }
+        }
     )
     with ThreadPoolExecutor(20) as pool:
-        list(pool.map(lambda n: here.ask("hello", model=f"{'ab'[n % 2]}/bench:tokens=1,rate=0,ttft=60"), range(20)))
+        list(
+            pool.map(
+                lambda n: here.ask("hello", model=f"{'ab'[n % 2]}/bench:tokens=1,rate=0,ttft=60"), range(20)
+            )
+        )
     assert sim.attempts == 20
     assert most_at_once(sim) == 3
 
@@ -136,7 +145,9 @@ def test_how_often_is_tried_again_is_configured(sim: Simulator) -> None:
             "type": "openai", "api": "chat", "base_url": sim.url + "/v1", "api_key": "k" * 20,
             "headers": {"x-sim-fault": "status=503"},
         }  # fmt: skip
-        here = llmkit.Session({"providers": {"here": entry}, "retry": {"attempts": attempts, "base": 0, "cap": 0}})
+        here = llmkit.Session(
+            {"providers": {"here": entry}, "retry": {"attempts": attempts, "base": 0, "cap": 0}}
+        )
         with pytest.raises(e.Overloaded):
             here.ask("hello", model="here/swift")
         assert sim.attempts == attempts
@@ -168,8 +179,14 @@ def test_timeouts_may_differ_by_provider(sim: Simulator) -> None:
         ({"timeouts": {"idle": float("nan")}}, "timeouts.idle"),
         ({"timeouts": 5}, "timeouts"),
         ({"breaker": {"threshold": 1.5}}, "breaker.threshold"),
-        ({"providers": {"x": {"type": "openai", "limits": {"concurrency": "many"}}}}, "providers.x.limits.concurrency"),
-        ({"providers": {"x": {"type": "openai", "limits": {"requests_per_minute": 0}}}}, "requests_per_minute"),
+        (
+            {"providers": {"x": {"type": "openai", "limits": {"concurrency": "many"}}}},
+            "providers.x.limits.concurrency",
+        ),
+        (
+            {"providers": {"x": {"type": "openai", "limits": {"requests_per_minute": 0}}}},
+            "requests_per_minute",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_sent(config: dict[str, Any], says: str) -> None:

@@ -11,7 +11,18 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_five_hundred_calls_in_chaos_are_all_accounted_for(child_environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "benchmarks.soak", "--n", "500", "--seed", "1", "--chaos", "0.3", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.soak",
+        "--n",
+        "500",
+        "--seed",
+        "1",
+        "--chaos",
+        "0.3",
+        "--json",
+    ]
     done = subprocess.run(
         command, cwd=ROOT, env=child_environment, capture_output=True, text=True, timeout=150
     )
