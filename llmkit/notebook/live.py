@@ -1,7 +1,8 @@
 """An answer growing in its cell: one output, sent again now and then, and swapped for the static form at the end.
 
-The caller's thread does all display calls; nothing is sent per token (``throttle.py``). What the last form
-looks like is ``static.py``'s business, what a terminal shows ``terminal.py``'s.
+The caller's thread does all display calls; nothing is sent per token (``throttle.py``). It begins as HTML that
+is sent again whole, and moves into a pane with a Stop button once a page has said that it can (``pane.py``).
+What the last form looks like is ``static.py``'s business, what a terminal shows ``terminal.py``'s.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, assert_never
 
-from llmkit.core.errors import Aborted, LLMKitError
+from llmkit.core.errors import Aborted, BadRequest, LLMKitError
 from llmkit.core.events import (
     Done,
     Event,
@@ -27,18 +28,26 @@ from llmkit.core.events import (
 )
 from llmkit.core.reply import Reply
 from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.pane import Pane, offer
 from llmkit.notebook.safe import escape
 from llmkit.notebook.static import QUIET, reply_bundle, seconds, what_is_missing
 from llmkit.notebook.terminal import TerminalView
 from llmkit.notebook.throttle import Throttle
 
 Mode = Literal["live", "final", "none"]
-MODES: tuple[Mode, ...] = ("live", "final", "none")
+#: What may be asked for: ``html`` is ``live`` without the pane.
+MODES = ("live", "html", "final", "none")
 _THINKING_SHOWN = 1_200
 _HEARTBEAT = 1.0
+#: An answer that is over sooner needs no Stop button.
+_OFFER_AFTER = 0.25
+#: Patches a second: an answer of four seconds is then well under seventy messages.
+_PATCHES_PER_SECOND = 12
 _LIVE_LINE = f"{QUIET};margin-top:.5em"
 
-Bundle = Mapping[str, str]
+Bundle = Mapping[str, object]
+Stop = Callable[[], object]
+Offer = Callable[[Stop], Pane | None]
 
 
 class Output(Protocol):
@@ -82,10 +91,15 @@ class LiveAnswer:
         mode: Mode = "live",
         output: Output | None = None,
         terminal: Callable[[str], object] | None = None,
+        offer: Offer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.label = label
         self.mode = mode
+        self._offer = offer
+        self._stop: Stop | None = None
+        self._pane: Pane | None = None
+        self._in_pane = False
         self._output = output or DisplayOutput()
         self._terminal = TerminalView(terminal) if terminal is not None and mode != "none" else None
         self._clock = clock
@@ -108,9 +122,10 @@ class LiveAnswer:
     def _sends_frames(self) -> bool:
         return self.mode == "live" and self._terminal is None
 
-    def start(self) -> None:
-        """The first sign of life, before anything has come."""
+    def start(self, stop: Stop | None = None) -> None:
+        """The first sign of life, before anything has come. ``stop`` is what a Stop button would do."""
         self._begun = self._last_push = self._clock()
+        self._stop = stop
         if self._sends_frames:
             self._output.show(self._frame())
 
@@ -120,13 +135,16 @@ class LiveAnswer:
             self._note(event)
         if not self._sends_frames or (batch and isinstance(batch[-1], Done | Failed)):
             return
+        self._make_offer()
         silent = self._clock() - self._last_push >= _HEARTBEAT
-        if (self._fresh or silent) and self._throttle.ready():
+        if (self._fresh or silent or self._may_move) and self._throttle.ready():
             self._push()
 
     def end(self, reply: Reply, said: str = "") -> None:
         """The last form: the static bundle, in the same place."""
         said = said or what_is_missing(reply)
+        if said == STOPPED and not has_something(reply):
+            said = "Stopped before anything came."
         if self.mode == "none":
             return
         if self._terminal is not None:
@@ -135,6 +153,8 @@ class LiveAnswer:
             self._terminal.end(reply, said)
         elif self.mode == "live":
             self._output.update(reply_bundle(reply, said))
+            if self._pane is not None:
+                self._pane.close()
         elif has_something(reply):
             self._output.show(reply_bundle(reply, said))
 
@@ -172,22 +192,49 @@ class LiveAnswer:
         if self._terminal is not None:
             self._terminal.note(words)
 
+    @property
+    def _may_move(self) -> bool:
+        return self._pane is not None and self._pane.answered and not self._in_pane
+
+    def _make_offer(self) -> None:
+        late = self._clock() - self._begun >= _OFFER_AFTER
+        if late and self._offer is not None and self._stop is not None:
+            self._pane, self._offer = self._offer(self._stop), None
+
     def _push(self) -> None:
         began = self._clock()
-        frame = self._frame()
-        self._output.update(frame)
+        characters = self._patch(self._pane) if self._pane and self._pane.answered else self._resend()
         self._last_push = self._clock()
-        self._throttle.pushed(characters=len(frame["text/html"]), seconds=self._last_push - began)
+        self._throttle.pushed(characters=characters, seconds=self._last_push - began)
         self._fresh = False
 
-    def _frame(self) -> dict[str, str]:
-        """The answer so far. Plain text waits for the end: a page that shows frames shows HTML."""
+    def _resend(self) -> int:
+        frame = self._frame()
+        self._output.update(frame)
+        return len(frame["text/html"])
+
+    def _patch(self, pane: Pane) -> int:
+        """What is new goes into the pane, and the pane, the first time, into the output."""
+        head, _ = self._body()
+        size = pane.send(frozen=self._page.frozen, tail=self._page.tail, head=head, line=self._line())
+        if not self._in_pane:
+            self._in_pane = True
+            self._throttle = self._throttle.slowed(_PATCHES_PER_SECOND)
+            self._output.update(pane.bundle)
+        return size
+
+    def _body(self) -> tuple[str, str]:
+        """The thoughts and the words so far."""
         if len(self._text) > 1:
             self._text = ["".join(self._text)]
         text = self._text[0] if self._text else ""
-        body = self._page.update(text) if text else ""
+        return self._thoughts(answering=bool(text)), self._page.update(text) if text else ""
+
+    def _frame(self) -> dict[str, str]:
+        """The answer so far. Plain text waits for the end: a page that shows frames shows HTML."""
+        head, body = self._body()
         return {
-            "text/html": f'<div class="llmkit-reply" style="max-width:56em">{self._thoughts(answering=bool(text))}{body}'
+            "text/html": f'<div class="llmkit-reply" style="max-width:56em">{head}{body}'
             f'<div class="llmkit-live tex2jax_ignore mathjax_ignore" style="{_LIVE_LINE}">{escape(self._line())}</div></div>',
             "text/plain": f"… {escape(self.label)}".strip(),
         }
@@ -197,7 +244,9 @@ class LiveAnswer:
         doing = self._status or ("writing" if self._text else "waiting")
         told = ["●", *([self.label, "·"] if self.label else []), doing]
         if elapsed >= _HEARTBEAT:
-            told += ["·", f"{elapsed:.0f} s", "·", "interrupt (■) stops it"]
+            told += ["·", f"{elapsed:.0f} s"]
+            if not (self._pane and self._pane.answered):
+                told += ["·", "interrupt (■) stops it"]
         return " ".join(told)
 
     def _thoughts(self, *, answering: bool) -> str:
@@ -219,26 +268,37 @@ def has_something(reply: Reply) -> bool:
     return bool(reply.text or reply.tool_calls or reply.thinking or reply.refusal)
 
 
+#: An answer that was stopped by its button ends its cell well: it was enough, and the next cell may run.
+STOPPED = "Stopped. This is the answer as far as it came."
+
+
 def reason(error: LLMKitError) -> str:
     """Why an answer ended early, in one line above its footer."""
     if isinstance(error, Aborted):
-        return "Stopped. This is the answer as far as it came."
+        return STOPPED
     return f"{error.what.splitlines()[0] if error.what else type(error).__name__} This is the answer as far as it came."
 
 
 def mode_of(configured: str = "") -> Mode:
     """How to show answers: as configured, else as ``LLMKIT_DISPLAY`` says, else live."""
-    wanted = (configured or os.environ.get("LLMKIT_DISPLAY", "") or "live").strip().lower()
-    for mode in MODES:
-        if wanted == mode:
-            return mode
-    from llmkit.core.errors import BadRequest
+    match wanted(configured):
+        case "live" | "html":
+            return "live"
+        case "final":
+            return "final"
+        case "none":
+            return "none"
+        case other:
+            raise BadRequest(
+                f"There is no display mode {other!r}.",
+                why="It comes from LLMKIT_DISPLAY or from %config LLMMagics.display.",
+                hint=f"Modes are {', '.join(MODES)}.",
+            )
 
-    raise BadRequest(
-        f"There is no display mode {wanted!r}.",
-        why="It comes from LLMKIT_DISPLAY or from %config LLMMagics.display.",
-        hint=f"Modes are {', '.join(MODES)}.",
-    )
+
+def wanted(configured: str = "") -> str:
+    """The word for it, whatever it is."""
+    return (configured or os.environ.get("LLMKIT_DISPLAY", "") or "live").strip().lower()
 
 
 def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
@@ -248,7 +308,8 @@ def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
         return LiveAnswer(label, mode=mode, terminal=_to_stdout)
     if mode == "live" and is_captured(shell):
         mode = "final"
-    return LiveAnswer(label, mode=mode)
+    may = mode == "live" and wanted(configured) != "html"
+    return LiveAnswer(label, mode=mode, offer=(lambda stop: offer(shell, stop)) if may else None)
 
 
 def is_captured(shell: Any) -> bool:

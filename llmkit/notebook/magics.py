@@ -161,7 +161,7 @@ class LLMMagics(Magics):
     def _follow(self, stream: Stream, answer: LiveAnswer, out: str | None) -> Reply:
         """Show the stream to its end, whatever that is, and keep the reply."""
         try:
-            answer.start()
+            answer.start(stream.stop)
             for batch in stream.batches():
                 answer.take(batch)
         except KeyboardInterrupt:

@@ -51,3 +51,9 @@ class Throttle:
         cost = max(characters * SECONDS_PER_CHARACTER, seconds)
         self._earliest = self._clock() + max(self._frame, cost / self._duty)
         self.pushes += 1
+
+    def slowed(self, frames_per_second: float) -> Throttle:
+        """One with another pace that goes on from here."""
+        other = Throttle(frames_per_second=frames_per_second, duty=self._duty, clock=self._clock)
+        other.pushes = self.pushes
+        return other

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kernel import Kernel
+from lab import FLAGS, SCREENSHOTS, Lab
 
 DATA = Path(__file__).parent / "data"
 
@@ -93,7 +95,10 @@ def look():
 @pytest.fixture(scope="module")
 def kernel_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """For a child process: no keys, a home of its own, a way out that leads nowhere."""
-    home = tmp_path_factory.mktemp("kernel")
+    return environment_in(tmp_path_factory.mktemp("kernel"))
+
+
+def environment_in(home: Path) -> dict[str, str]:
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -135,3 +140,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if name in metafunc.fixturenames:
             values = samples(name)
             metafunc.parametrize(name, values, ids=[f"{name}{n}" for n in range(len(values))])
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all the tests that need one."""
+    home = tmp_path_factory.mktemp("lab")
+    running = Lab(home, {**environment_in(home / "kernel"), "LLMKIT_DISPLAY": "live"})
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One Chromium; every notebook is opened in a context of its own."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        pytest.skip("playwright is not installed (pip install playwright)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """Where pictures go: a folder that is kept if the developer names one."""
+    place = Path(SCREENSHOTS or tmp_path)
+    place.mkdir(parents=True, exist_ok=True)
+    return place

@@ -1,0 +1,212 @@
+"""A real JupyterLab and the notebooks in it, seen through a page of a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import nbformat
+from kernel import ROOT
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: Where to keep screenshots; read here, because every test runs without the developer's settings.
+SCREENSHOTS = os.environ.get("LLMKIT_SCREENSHOTS")
+IDLE = (
+    "() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.getAttribute('data-status') === 'idle'"
+)
+#: Notes every length that an answer has had, and whatever a page must not hold.
+WATCH = """() => {
+  window.lengths = []; window.ran = 0; window.alert = () => { window.ran += 1 };
+  new MutationObserver(() => {
+    const answers = [...document.querySelectorAll('.llmkit-md')];
+    const now = answers.map(a => a.innerText.length).reduce((a, b) => a + b, 0);
+    if (now && now !== window.lengths.at(-1)) window.lengths.push(now);
+  }).observe(document.body, {childList: true, subtree: true, characterData: true});
+}"""
+
+
+SETTINGS = {
+    "apputils-extension/themes.jupyterlab-settings": {"theme": "JupyterLab Light"},
+    "apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
+    "docmanager-extension/plugin.jupyterlab-settings": {"autosave": False},
+}
+
+
+class Lab:
+    """A JupyterLab of its own: own port, own folders, no browser of its own."""
+
+    def __init__(self, home: Path, environment: dict[str, str]) -> None:
+        self.home = home
+        self.books = home / "books"
+        self.books.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        places = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}  # fmt: skip
+        for plugin, settings in SETTINGS.items():
+            file = home / "jupyter_config_dir" / "lab" / "user-settings" / "@jupyterlab" / plugin
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings))
+        self.log = (home / "lab.log").open("wb")
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+                *(f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.books}"),
+                *("--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"),
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                "--LabApp.news_url=",
+            ],
+            env={**environment, **places, "PYTHONPATH": str(ROOT)},
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._opener = build_opener(ProxyHandler({}))
+        self._wait()
+
+    def connected(self) -> bool:
+        """Has a page's kernel begun, and is the page listening to it?"""
+        try:
+            with self._opener.open(f"{self.url}/api/kernels", timeout=5) as answer:
+                kernels = json.load(answer)
+        except URLError:  # a kernel that is just being made can make the list fail
+            return False
+        return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            try:
+                self._opener.open(f"{self.url}/api/status", timeout=2).close()
+            except (URLError, OSError):
+                assert self.process.poll() is None, (self.home / "lab.log").read_text()[-2000:]
+                time.sleep(0.2)
+            else:
+                return
+        raise TimeoutError((self.home / "lab.log").read_text()[-2000:])
+
+    def theme(self, name: str) -> None:
+        """Light or Dark, from the next page on."""
+        file = self.home / "jupyter_config_dir/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"  # fmt: skip
+        file.write_text(json.dumps({"theme": f"JupyterLab {name}"}))
+
+    def rest(self) -> None:
+        """End all kernels, so that the next notebook has the machine for itself."""
+        with self._opener.open(f"{self.url}/api/sessions", timeout=5) as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            end = Request(f"{self.url}/api/sessions/{session['id']}", method="DELETE")
+            self._opener.open(end, timeout=15).close()
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Book:
+    """A notebook that is open in a page; what the page asked for, and what went over its websockets."""
+
+    def __init__(self, page, lab, name):
+        self.page = page
+        self.path = lab.books / name
+        self.requests = []
+        self.frames = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: self.frames.append(frame)))
+        page.goto(f"{lab.url}/doc/tree/{name}?reset", wait_until="domcontentloaded")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=40_000)
+        for _ in range(300):
+            if lab.connected():
+                break
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(500)
+        self.wait_idle()
+
+    def wait_idle(self):
+        self.page.wait_for_function(IDLE, timeout=40_000)
+
+    def cell(self, at):
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(at)
+
+    def start(self, at):
+        """Run a cell; a page that is not ready yet loses the keys, so they are pressed until it shows."""
+        before = self.prompt(at)
+        for _ in range(10):
+            self.cell(at).locator(".cm-content").first.click()
+            self.page.keyboard.press("Control+Enter")
+            for _ in range(20):
+                if self.prompt(at) != before:
+                    return
+                self.page.wait_for_timeout(100)
+        raise TimeoutError(f"cell {at} never began")
+
+    def run(self, at):
+        self.start(at)
+        while "*" in self.prompt(at):
+            self.page.wait_for_timeout(50)
+        self.wait_idle()
+
+    def prompt(self, at):
+        return self.cell(at).locator(".jp-InputPrompt").first.inner_text()
+
+    def save(self):
+        before = self.path.stat().st_mtime_ns
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+        deadline = time.monotonic() + 30
+        while self.path.stat().st_mtime_ns == before and time.monotonic() < deadline:
+            self.page.wait_for_timeout(100)
+        return nbformat.read(self.path, as_version=4)
+
+
+@contextmanager
+def opened(browser, lab, cells, name="book.ipynb", **look):
+    """A notebook with these cells, open in a page."""
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    book.cells = cells
+    nbformat.write(book, lab.books / name)
+    with reopened(browser, lab, name, **look) as page:
+        yield page
+    lab.rest()
+
+
+@contextmanager
+def reopened(browser, lab, name="book.ipynb", **look):
+    """A notebook that is there already."""
+    context = browser.new_context(viewport={"width": 1180, "height": 900}, **look)
+    page = context.new_page()
+    try:
+        yield Book(page, lab, name)
+    except BaseException:
+        page.screenshot(path=lab.home / "failed.png")
+        raise
+    finally:
+        context.close()
+
+
+def code(*sources):
+    """Code cells."""
+    return [nbformat.v4.new_code_cell(source) for source in sources]
