@@ -7,19 +7,25 @@ Only the way from a cell to a stream and back lives here. Options are ``options.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Enum, Float, Integer, Unicode
+from traitlets import Bool, Enum, Float, Integer, Unicode
 
 from llmkit.core.errors import Aborted, ConfigError
-from llmkit.core.signal import Signal
+from llmkit.core.messages import Message
 from llmkit.engine.session import default_session
+from llmkit.notebook.commands import read_command
+from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
+from llmkit.notebook.inquiry import Inquiry
 from llmkit.notebook.live import MODES, LiveAnswer, answer_for, has_something, reason
 from llmkit.notebook.options import (
     THINK,
     Line,
+    configured_level,
+    dollars,
     level,
     positive,
     read_line,
@@ -63,6 +69,18 @@ class LLMMagics(Magics):
     max_tokens = Integer(None, allow_none=True, help="The token limit when a cell gives none.").tag(
         config=True
     )
+    think = Unicode(
+        "", help="How hard to think when a cell doesn't say: a level, or a number of tokens."
+    ).tag(config=True)
+    timeout = Float(None, allow_none=True, help="Seconds after which a cell gives up.").tag(config=True)
+    budget = Float(None, allow_none=True, help="Dollars that one cell may cost at most.").tag(config=True)
+    tag = Unicode("", help="The tag when a cell gives none.").tag(config=True)
+    raw = Bool(False, help="Send prompts as they are: {{ }} means nothing.").tag(config=True)
+    quiet = Bool(False, help="Show nothing; the reply is still returned.").tag(config=True)
+    history = Bool(True, help="Do cells go on from the cells before?").tag(config=True)
+    conversation = Unicode("", help="The conversation that cells belong to when they name none.").tag(
+        config=True
+    )
     display = Enum(
         ["", *MODES],
         default_value="",
@@ -73,6 +91,8 @@ class LLMMagics(Magics):
         super().__init__(shell)
         self._ip = shell
         self._shown: tuple[Reply, int] | None = None
+        #: The conversations of this kernel by name; "" is the notebook's own.
+        self.conversations: dict[str, Conversation] = {}
 
     @no_var_expand
     @magic_arguments()
@@ -83,6 +103,11 @@ class LLMMagics(Magics):
     @argument("--temperature", type=float, metavar="F", help="how freely to choose words")
     @argument("--max-tokens", type=whole, metavar="N", help="the longest answer")
     @argument("--think", type=level, metavar="LEVEL", help=f"{', '.join(THINK)}, or a number of tokens")
+    @argument("-c", "--conversation", metavar="NAME", help="go on with the conversation of that name")
+    @argument("--new", action="store_true", help="start the conversation over")
+    @argument("--no-history", action="store_true", help="ask alone: neither read nor write a conversation")
+    @argument("--dry-run", action="store_true", help="show what would be sent and its cost; send nothing")
+    @argument("--budget", type=dollars, metavar="USD", help="what this call may cost at most")
     @argument("--timeout", type=positive, metavar="S", help="give up after so many seconds")
     @argument("--tag", metavar="T", help="a word to find this call by in usage()")
     @argument("--raw", action="store_true", help="send the prompt as it is: {{ }} means nothing")
@@ -93,6 +118,9 @@ class LLMMagics(Magics):
 
         On a line (%llm, also as  answer = %llm ...), options come first, then the prompt.
 
+        A cell goes on from the cells before it (-c, --new, --no-history); a line stands alone.
+        %llm help lists what else there is: %llm chat, %llm models, %llm usage ...
+
         {{ expr }} in the prompt becomes the value of that expression over your variables (a DataFrame
         becomes a table); \\{{ stands for the braces themselves.
 
@@ -101,6 +129,8 @@ class LLMMagics(Magics):
         came is kept.
         """
         if cell is None:
+            if (command := read_command(line)) is not None:
+                return command[0].run(self, command[1])
             asked, prompt = read_prompt_line(self.llm.parser, line)
             model, prompt = self._named_in(asked, prompt)
         else:
@@ -108,16 +138,24 @@ class LLMMagics(Magics):
             model = self._model_of(asked)
         if not prompt.strip():
             raise usage_error("The prompt is empty")
-        notes: tuple[str, ...] = ()
-        if not asked.raw:
+        notes: list[str] = []
+        if not (asked.raw or self.raw):
             filled = fill(prompt, self._ip.user_ns)
-            prompt, notes = filled.text, filled.notes
-        answer = answer_for(self._ip, _label(model), "none" if asked.quiet else self.display)
-        stream = self._stream(asked, model, prompt)
-        if not asked.quiet:
-            for note in notes:
-                sys.stdout.write(to_text(f"note: {note}\n"))
-        return self._follow(stream, answer, asked.out)
+            prompt, notes = filled.text, list(filled.notes)
+        name = self._conversation_of(asked, on_a_line=cell is None)
+        before, news = self._before(name, new=asked.new)
+        inquiry = self._inquiry(asked, model, Message.user(prompt), before)
+        notes += [note for note in (news, inquiry.check()) if note]
+        if asked.dry_run:
+            sys.stdout.write(to_text(f"{inquiry.look(default_session())}\n"))
+            self._say(notes)
+            return None
+        quiet = asked.quiet or self.quiet
+        answer = answer_for(self._ip, inquiry.model, "none" if quiet else self.display)
+        stream = inquiry.send(default_session())
+        if not quiet:
+            self._say(notes)
+        return self._follow(stream, answer, asked.out, lambda reply: self._add(name, asked, inquiry, reply))
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -142,23 +180,77 @@ class LLMMagics(Magics):
             return False
         return True
 
-    def _stream(self, asked: Line, model: str | None, prompt: str) -> Stream:
+    def _inquiry(self, asked: Line, model: str | None, message: Message, before: Conversation) -> Inquiry:
+        session = default_session()
+        provider, name = session.resolve(model)
         options: dict[str, Any] = {
             "temperature": asked.temperature if asked.temperature is not None else self.temperature,
             "max_tokens": asked.max_tokens or self.max_tokens,
-            "think": asked.think,
+            "think": asked.think if asked.think is not None else configured_level(self.think),
         }
-        return default_session().stream(
-            prompt,
-            model=model,
-            system=asked.system or self.system or None,
-            signal=Signal.timeout(asked.timeout) if asked.timeout else None,
-            tag=asked.tag,
+        return Inquiry(
+            message,
+            provider,
+            name,
+            written=model,
+            history=before,
+            system=asked.system or before.system or self.system or None,
+            options={name: value for name, value in options.items() if value is not None},
+            timeout=asked.timeout or self.timeout,
+            budget=asked.budget or self.budget,
+            tag=asked.tag or self.tag or None,
             cell=_cell_id(self._ip),
-            **{name: value for name, value in options.items() if value is not None},
         )
 
-    def _follow(self, stream: Stream, answer: LiveAnswer, out: str | None) -> Reply:
+    # -- the conversation -----------------------------------------------------------------------
+
+    def _conversation_of(self, asked: Line, *, on_a_line: bool) -> str | None:
+        """The name of the conversation, or ``None`` for a question that stands alone.
+
+        A line stands alone unless it says otherwise: it may well stand in a loop.
+        """
+        if asked.conversation is not None:
+            return asked.conversation
+        if asked.no_history or not (self.history or asked.new) or (on_a_line and not asked.new):
+            return None
+        return self.conversation
+
+    def _before(self, name: str | None, *, new: bool) -> tuple[Conversation, str]:
+        """The conversation that this cell goes on from, and what is to be said about it."""
+        if name is None or new:
+            return Conversation(), ""
+        whole = self.conversations.get(name, Conversation())
+        before = whole.before(_cell_id(self._ip), self._ip.execution_count)
+        dropped = len(whole.turns) - len(before.turns) - 1
+        if dropped < 1:
+            return before, ""
+        turns = (
+            "the turn that followed from it is" if dropped == 1 else f"the {dropped} turns that followed are"
+        )
+        return before, f"This cell's turn is asked anew; {turns} dropped from the conversation."
+
+    def _add(self, name: str | None, asked: Line, inquiry: Inquiry, reply: Reply) -> None:
+        if name is None or not worth_keeping(reply):
+            return
+        turn = Turn(
+            inquiry.asked,
+            reply,
+            model=inquiry.model,
+            system=asked.system or inquiry.history.system,
+            cell=inquiry.cell,
+            run=self._ip.execution_count,
+        )
+        self.conversations[name] = inquiry.history.then(turn)
+
+    def _say(self, notes: list[str]) -> None:
+        for note in notes:
+            sys.stdout.write(to_text(f"note: {note}\n"))
+
+    # -- the answer -----------------------------------------------------------------------------
+
+    def _follow(
+        self, stream: Stream, answer: LiveAnswer, out: str | None, add: Callable[[Reply], None]
+    ) -> Reply:
         """Show the stream to its end, whatever that is, and keep the reply."""
         try:
             answer.start(stream.stop)
@@ -167,6 +259,7 @@ class LLMMagics(Magics):
         except KeyboardInterrupt:
             partial = _last_word(stream)
             self._keep(partial, out)
+            add(partial)
             answer.end(partial, "Interrupted. This is the answer as far as it came.")
             raise Interrupted(partial, out) from None
         finally:
@@ -174,11 +267,14 @@ class LLMMagics(Magics):
         error = stream.error
         reply = stream.partial
         if error is not None and not isinstance(error, Aborted):
-            self._keep(reply, out) if has_something(reply) else None
+            if has_something(reply):
+                self._keep(reply, out)
+                add(reply)
             answer.end(reply, reason(error) if has_something(reply) else "No answer came.")
             raise error
         answer.end(reply, "" if error is None else reason(error))
         self._keep(reply, out)
+        add(reply)
         self._shown = (reply, self._ip.execution_count)
         return reply
 
@@ -198,12 +294,6 @@ class LLMMagics(Magics):
             raise NotImplementedError
         if not hasattr(self._ip, "kernel"):
             sys.stdout.write("↑ (the reply is also in _llm)\n")
-
-
-def _label(model: str | None) -> str:
-    """The model's full name, for the line under an answer that is being written."""
-    provider, name = default_session().resolve(model)
-    return f"{provider.name}/{name}"
 
 
 def _last_word(stream: Stream) -> Reply:

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from IPython.core.magic_arguments import MagicArgumentParser
 
 THINK = ("off", "low", "medium", "high", "max")
-FLAGS = ("-q", "--quiet", "--raw")
+FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run")
 VALUED = (
-    "-m", "--model", "-o", "--out", "-s", "--system", "--max-tokens", "--tag", "--temperature", "--think", "--timeout",
+    "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
+    "--temperature", "--think", "--timeout",
 )  # fmt: skip
 _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 _OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
+_NAME = re.compile(r"[\w-]+")
 USAGE = (
-    "%%llm [MODEL] [-s SYSTEM] [-o VAR] [--temperature F] [--max-tokens N] "
-    "[--think LEVEL] [--timeout S] [--tag T] [--raw] [-q]"
+    "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [--temperature F] "
+    "[--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] [--tag T] [--raw] [--dry-run] [-q]"
 )
 
 
@@ -39,6 +41,11 @@ class Line:
     think: str | int | None = None
     timeout: float | None = None
     tag: str | None = None
+    budget: float | None = None
+    conversation: str | None = None
+    new: bool = False
+    no_history: bool = False
+    dry_run: bool = False
     raw: bool = False
     quiet: bool = False
 
@@ -59,6 +66,10 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
     values = vars(parsed)
     if (name := values["out"]) is not None and not name.isidentifier():
         raise usage_error(f"-o takes the name of a variable, not {name!r}.")
+    if (name := values["conversation"]) is not None and not is_name(name):
+        raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
+    if values["no_history"] and (values["conversation"] or values["new"]):
+        raise usage_error(f"--no-history does not go with {'--new' if values['new'] else '-c'}")
     return Line(**{**values, "words": tuple(values["words"])})
 
 
@@ -84,16 +95,29 @@ def read_prompt_line(parser: MagicArgumentParser, line: str) -> tuple[Line, str]
     return read_line(parser, line[:at]), prompt
 
 
-def usage_error(what: str) -> UsageError:
+def usage_error(what: str, usage: str = USAGE) -> UsageError:
     """One line that says what is wrong and how it is written."""
-    return UsageError(f"{what[:1].upper()}{what[1:].rstrip('.')}. Usage: {USAGE}")
+    return UsageError(f"{what[:1].upper()}{what[1:].rstrip('.')}. Usage: {usage}")
+
+
+def is_name(text: str) -> bool:
+    """Can a conversation have this name?"""
+    return _NAME.fullmatch(text) is not None
 
 
 def positive(text: str) -> float:
     """A number of seconds."""
     number = float(text)
-    if not number > 0:
+    if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number
+
+
+def dollars(text: str) -> float:
+    """An amount of money."""
+    number = float(text.removeprefix("$"))
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of dollars above 0")
     return number
 
 
@@ -112,3 +136,13 @@ def level(text: str) -> str | int:
     if text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(THINK)}, nor a number of tokens")
+
+
+def configured_level(text: str) -> str | int | None:
+    """The level of ``%config LLMMagics.think``, where one is set."""
+    if not text:
+        return None
+    try:
+        return level(text)
+    except argparse.ArgumentTypeError as error:
+        raise usage_error(f"%config LLMMagics.think: {error}") from None

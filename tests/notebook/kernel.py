@@ -70,9 +70,20 @@ class Kernel:
         self.client.wait_for_ready(timeout=60)
         self._seen: dict[str, list[dict[str, Any]]] = {}
 
-    def send(self, code: str) -> str:
+    def send(self, code: str, cell: str | None = None) -> str:
         """Queue a cell."""
-        return self.client.execute(code, stop_on_error=True)
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+        }
+        message = self.client.session.msg(
+            "execute_request", {**content, "stop_on_error": True}, metadata={"cellId": cell} if cell else {}
+        )
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def wait_for(self, cell: str, kind: str, holding: str = "") -> dict[str, Any]:
         """The next message of that kind for that cell, with that text in it."""
@@ -100,9 +111,9 @@ class Kernel:
         if not any(m["content"].get("execution_state") == "idle" for m in self._seen.get(cell, [])):
             self.wait_for(cell, "status", "idle")
 
-    def run(self, code: str) -> Ran:
-        """Run a cell to its end."""
-        return self.finish(self.send(code))
+    def run(self, code: str, cell: str | None = None) -> Ran:
+        """Run a cell to its end; ``cell`` is its id, as JupyterLab gives it."""
+        return self.finish(self.send(code, cell))
 
     def value(self, expression: str) -> Any:
         """The value of an expression in the kernel."""

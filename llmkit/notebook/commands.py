@@ -1,0 +1,81 @@
+"""``%llm use``, ``%llm models``, …: what a line asks of llmkit itself rather than of a model.
+
+Here is which line is a command and what the small ones do. Longer ones have files of their own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmkit.notebook import chat as chats
+from llmkit.notebook.listing import Listing
+from llmkit.notebook.options import usage_error
+
+if TYPE_CHECKING:
+    from llmkit.notebook.magics import LLMMagics
+
+Claims = Callable[[list[str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of ``%llm``. ``claims`` says which words after it make a command of the line, and no prompt."""
+
+    run: Callable[[LLMMagics, list[str]], Any]
+    usage: str
+    summary: str
+    claims: Claims = lambda rest: len(rest) <= 1
+    most: int | None = 0
+
+
+def read_command(line: str) -> tuple[Command, list[str]] | None:
+    """The command that a line is, or ``None`` for a prompt.
+
+    Commands are English words, and a prompt may begin with one: "explain how a kettle works" is a prompt.
+
+    >>> read_command("reset")[0].usage
+    '%llm reset [NAME]'
+    >>> read_command("reset the password of a user, in Django") is None
+    True
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError:  # an apostrophe: prose
+        return None
+    if not words or words[0] not in COMMANDS:
+        if len(words) == 1 and (near := difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.75)):
+            raise usage_error(
+                f"Did you mean %llm {near[0]}? (A prompt of that word is written after --)", "%llm help"
+            )
+        return None
+    command, rest = COMMANDS[words[0]], words[1:]
+    if not command.claims(rest):
+        return None
+    if command.most is not None and len(rest) > command.most:
+        raise usage_error(
+            f"%llm {words[0]} takes no {rest[command.most]!r} (a prompt of these words is written after --)",
+            command.usage,
+        )
+    return command, rest
+
+
+def _help(_: LLMMagics, __: list[str]) -> Listing:
+    rows = tuple((command.usage, command.summary) for command in COMMANDS.values())
+    return Listing(("command", "what it does"), rows, ("%%llm? shows the options of a cell.",))
+
+
+COMMANDS: dict[str, Command] = {
+    "chat": Command(
+        chats.chat,
+        chats.USAGE,
+        "the turns of a conversation and their cost; keep, load or fork it",
+        claims=lambda rest: len(rest) <= 1 or rest[0] in chats.VERBS,
+        most=None,
+    ),
+    "reset": Command(chats.reset, "%llm reset [NAME]", "forget a conversation", most=1),
+    "help": Command(_help, "%llm help", "this list"),
+}

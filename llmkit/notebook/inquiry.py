@@ -1,0 +1,153 @@
+"""What a cell is about to ask: everything of it in one value, to be looked at (``--dry-run``) or sent.
+
+How its parts come about is the business of ``magics.py``, ``prompt.py`` and ``attach.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from llmkit.core.errors import BadRequest, MissingKey
+from llmkit.core.messages import FilePart, ImagePart, Message
+from llmkit.core.request import Request
+from llmkit.core.signal import Signal
+from llmkit.core.usage import Cost, Usage
+from llmkit.engine.budget import budget
+from llmkit.engine.session import as_options, as_prompt
+from llmkit.engine.worst import worst_of
+from llmkit.models.catalogue import facts
+from llmkit.models.prices import cost_of
+from llmkit.models.tokens import TokenCount, estimate_tokens
+from llmkit.notebook.conversation import Conversation, check_room
+
+if TYPE_CHECKING:
+    from llmkit.engine.session import Session
+    from llmkit.engine.stream import Stream
+    from llmkit.providers.base import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One question and what goes with it. ``history`` is what was said before it."""
+
+    asked: Message
+    provider: Provider
+    name: str
+    #: The model as it was written: a tape finds its calls by that.
+    written: str | None = None
+    history: Conversation = field(default_factory=Conversation)
+    system: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    timeout: float | None = None
+    budget: float | None = None
+    tag: str | None = None
+    cell: str | None = None
+
+    @property
+    def model(self) -> str:
+        """As provider/model."""
+        return f"{self.provider.name}/{self.name}"
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What was said before, and the question."""
+        return (*self.history.messages(self.model), self.asked)
+
+    def tokens(self) -> TokenCount:
+        """About how long the words of it are. Pictures and files are not counted."""
+        schema = "" if self.schema is None else str(self.schema)
+        return estimate_tokens("\n".join((self.system or "", schema, *(m.text for m in self.messages))))
+
+    def check(self) -> str:
+        """Refuse what can't fit the model; the result is a warning, or ""."""
+        known = facts(self.provider.name, self.name)
+        pictures = [part for part in self.asked.parts if isinstance(part, ImagePart)]
+        if pictures and known.vision is False:
+            raise BadRequest(
+                f"{self.model} does not see pictures, and {len(pictures)} would be sent.",
+                why="The catalogue says so. Nothing was sent.",
+                hint="Ask a model that sees, or leave the picture out.",
+            )
+        return check_room(known, self.tokens().value, self.options.get("max_tokens"), len(self.history.turns))
+
+    def send(self, session: Session) -> Stream:
+        """Ask it."""
+        purse: AbstractContextManager[Any] = nullcontext() if self.budget is None else budget(self.budget)
+        with purse:
+            return session.stream(
+                self.messages,
+                model=self.written,
+                system=self.system,
+                schema=self.schema,
+                signal=Signal.timeout(self.timeout) if self.timeout else None,
+                tag=self.tag,
+                cell=self.cell,
+                **self.options,
+            )
+
+    def look(self, session: Session) -> str:
+        """What would be sent, and what it would take. Nothing is sent; no key is needed."""
+        request = Request(
+            model=self.name,
+            messages=as_prompt(self.messages),
+            signal=Signal.never(),
+            system=self.system,
+            options=as_options(self.options),
+            schema=self.schema,
+        )
+        notes = []
+        try:
+            body = self.provider.prepare(request)
+        except MissingKey as error:
+            body = (
+                {} if self.options.get("max_tokens") is None else {"max_tokens": self.options["max_tokens"]}
+            )
+            notes.append(error.what)
+        worst = worst_of(request, body, self.provider, overrides=session.prices)
+        least = cost_of(
+            Usage(input=self.tokens().value, output=0, source="estimated"),
+            provider=self.provider.name,
+            model=self.name,
+            at=datetime.now(UTC),
+            base_url=self.provider.base_url,
+            overrides=session.prices,
+        )
+        return "\n".join([*self._written(), "", *self._figures(least, worst), *notes])
+
+    def _written(self) -> list[str]:
+        out = [f"Dry run: nothing was sent. To {self.model}:"]
+        if self.system:
+            out += ["", "[system]", self.system]
+        for message in self.messages:
+            out += ["", f"[{message.role}]", *_parts(message)]
+        return out
+
+    def _figures(self, least: Cost, worst: Any) -> list[str]:
+        count = self.tokens()
+        uncounted = sum(isinstance(p, ImagePart | FilePart) for m in self.messages for p in m.parts)
+        more = f", {uncounted} attachments not counted" if uncounted else ""
+        how = f"{count.method}, {count.error_note}" if count.error_note else count.method
+        if worst is None or not least.known:
+            cost = "cost: unpriced"
+        else:
+            cost = f"cost: {least} for the question alone, at most {Cost(worst)} with the longest answer"
+        simulated = " (simulated: no money)" if self.provider.simulated else ""
+        budgeted = "" if self.budget is None else f"; this cell's budget is ${self.budget:g}"
+        return [f"tokens in: {count.value:,} ({how}){more}", f"{cost}{simulated}{budgeted}"]
+
+
+def _parts(message: Message) -> list[str]:
+    told = []
+    for part in message.parts:
+        match part:
+            case ImagePart() | FilePart():
+                size = f"{len(part.data):,} bytes" if part.data is not None else part.url or "by id"
+                told.append(f"[{part.media_type}, {size}]")
+            case _:
+                told.append(str(getattr(part, "text", "")))
+    return told
