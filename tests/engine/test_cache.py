@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,8 @@ def test_when_it_is_full_the_longest_unused_go_first(tmp_path: Path) -> None:
     now = [1000.0]
     cache = Cache(tmp_path / "c.db", clock=lambda: now[0])
     cache.keep(asked("a"), (), WHOLE)
-    size = sqlite3.connect(cache.path).execute("SELECT size FROM replies").fetchone()[0]
+    with closing(sqlite3.connect(cache.path)) as db:
+        size = db.execute("SELECT size FROM replies").fetchone()[0]
     cache.max_bytes = 3 * size + 10
     for name in "bc":
         now[0] += 1
@@ -216,7 +218,8 @@ def test_a_cache_of_nothing_is_refused(tmp_path: Path, wrong: dict[str, Any]) ->
 def test_it_is_json_that_only_its_owner_may_read_and_holds_no_prompt(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "home" / "c.db")
     cache.keep(ASKED, ((0.0, Text("an answer")),), WHOLE)
-    [(value,)] = sqlite3.connect(cache.path).execute("SELECT value FROM replies").fetchall()
+    with closing(sqlite3.connect(cache.path)) as db:
+        [(value,)] = db.execute("SELECT value FROM replies").fetchall()
     assert json.loads(value)["reply"]["message"]["parts"] == [{"type": "text", "text": "an answer"}]
     assert b"secret prompt" not in cache.path.read_bytes()
     if os.name == "posix":
@@ -256,7 +259,7 @@ def test_it_breaks_while_in_use_and_the_call_goes_on(session: llmkit.Session, si
 )
 def test_a_planted_answer_that_is_none_is_a_miss(cache: Cache, value: str) -> None:
     cache.keep(ASKED, (), WHOLE)
-    with sqlite3.connect(cache.path) as db:
+    with closing(sqlite3.connect(cache.path)) as db, db:
         db.execute("UPDATE replies SET value = ?", (value,))
     db.close()
     assert cache.find(ASKED) is None
@@ -265,7 +268,7 @@ def test_a_planted_answer_that_is_none_is_a_miss(cache: Cache, value: str) -> No
 
 def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "theirs.db"
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE theirs (x)")
     db.close()
     before = path.read_bytes()

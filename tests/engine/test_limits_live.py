@@ -99,7 +99,8 @@ def test_tokens_a_minute_count_the_prompt_and_the_longest_answer(sim: Simulator)
 def test_a_waiter_that_is_stopped_gives_its_place_to_the_next(sim: Simulator) -> None:
     here = session(sim, {"concurrency": 1})
     first = here.stream("hello", model=ENDLESS)
-    next(first.batches())
+    running = first.batches()  # held: a stream whose iterator is dropped is closed
+    next(running)
     waiting = [here.stream(f"waiting {n}", model=QUICK) for n in range(5)]
     for stream in waiting[:4]:
         stream.stop()
@@ -114,7 +115,8 @@ def test_a_waiter_that_is_stopped_gives_its_place_to_the_next(sim: Simulator) ->
 def test_first_come_first_served_over_threads(sim: Simulator) -> None:
     here = session(sim, {"concurrency": 1})
     first = here.stream("hello", model=ENDLESS)
-    next(first.batches())
+    running = first.batches()
+    next(running)
     streams = [here.stream(f"number {n}", model=QUICK) for n in range(10)]
     first.close()
     for stream in streams:

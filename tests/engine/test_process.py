@@ -59,8 +59,9 @@ def test_leaving_with_live_streams_is_quick_and_leaves_no_resource_warning() -> 
         import atexit, time, llmkit
         session = llmkit.Session()
         streams = [session.stream("hello", model="sim/bench:tokens=9000,rate=100,ttft=0") for _ in range(20)]
-        for stream in streams:
-            next(iter(stream.batches()))
+        running = [stream.batches() for stream in streams]
+        for batches in running:
+            next(batches)
         print("leaving")
         """,
         "-X",

@@ -29,6 +29,7 @@ A6 and A7 (keys in cells and widgets) are the notebook's; A15 falls away because
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import json
 import logging
@@ -678,7 +679,7 @@ def test_a_planted_answer_in_the_cache_is_only_ever_text(tmp_path: Path) -> None
     )
     marker = tmp_path / "ran"
     payload = pickle.dumps(_Runs(str(marker)))
-    with sqlite3.connect(cache.path) as db:
+    with contextlib.closing(sqlite3.connect(cache.path)) as db, db:
         db.execute("UPDATE replies SET value = ?", (payload,))
     db.close()
     assert cache.find(asked) is None
