@@ -22,7 +22,6 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from benchmarks.token_path import KEY, PROMPT, simulator
 
@@ -35,7 +34,7 @@ MOST_WALL, MOST_CPU = 1.3, 1.0
 Ask = Callable[[], AsyncIterator[str]]
 
 
-def sdk(url: str, wire: str, concurrency: int) -> Ask:
+def sdk(url: str, wire: str, _concurrency: int) -> Ask:
     """The official client's typed stream, as its manual shows it."""
     match wire:
         case "openai":

@@ -124,9 +124,7 @@ class Soak:
                 tag=str(number),
                 stream=number % 10 != 7,  # some ask for one document
             )
-            events = 0
-            for event in stream:
-                events += 1
+            for events, event in enumerate(stream, 1):
                 if events == stop_after:
                     stream.stop("enough")
                 match event:
@@ -192,7 +190,7 @@ def judge(soak: Soak, asked: list[Asked]) -> Verdict:
     from llmkit.engine.settle import NOTHING_SENT
 
     ledger = soak.session.ledger
-    rows = [row for row in ledger.rows(session=soak.session.id, simulated=True)]
+    rows = list(ledger.rows(session=soak.session.id, simulated=True))
     by_call: dict[int, list[dict[str, Any]]] = collections.defaultdict(list)
     for row in rows:
         by_call[int(row["tag"])].append(row)

@@ -100,7 +100,7 @@ class Attempt:
                     limiter.pause(error.retry_after)
         if call.hooks is not None and call.hooks.events:
             call.ring(last[:-1])
-        last[-1] = self.settle(last[-1])
+        self.over = last[-1] = self.settle(last[-1])
         return last
 
     async def exchange(self, thread: IOThread) -> list[Event]:

@@ -21,6 +21,7 @@ from llmkit.providers.keys import Key
 
 #: Failures after which no model can have worked.
 _NEVER_REACHED = (e.ConnectError, e.TlsError, e.ConnectTimeout, e.ConfigError)
+_EMPTY = "The answer is empty."
 #: What a row's note says where not a byte left; such a row is no request.
 NOTHING_SENT = "nothing was sent"
 
@@ -69,7 +70,8 @@ def price(
             return reply.with_(cost=Cost(Decimal(0), source="not-billed", note="no model worked on it"))
         return reply.with_(cost=Cost(note="it may have been billed; the provider reported nothing"))
     if error is None and not reply.message.parts and reply.refusal is None:
-        reply = reply.with_(notes=(*reply.notes, "The answer is empty."))
+        notes = reply.notes if _EMPTY in reply.notes else (*reply.notes, _EMPTY)
+        reply = reply.with_(notes=notes)
     reply = estimated(reply, request)
     cost = cost_of(
         reply.usage,

@@ -6,6 +6,7 @@ lives in no attribute that a repr, a traceback or a pickle would show.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from llmkit.core.errors import MissingKey
 
 _MASK = "•••"
+_ENDINGS = ("_API_KEY", "_AUTH_TOKEN")
 _used: set[str] = set()  # keys that were sent, to be recognised also when the variable has changed
 _literal: dict[str, str] = {}  # a config's own keys by their handle; the only place they are kept
 
@@ -85,13 +87,19 @@ def _rebuild(env: tuple[str, ...], needed: bool) -> Key:
     return Key(env=env, needed=needed)
 
 
-def known_secrets() -> frozenset[str]:
-    """Every key that this process knows: to recognise, never to show."""
+@functools.cache
+def _other_names() -> frozenset[str]:
+    """The variables of the presets that their ending doesn't give away."""
     from llmkit.providers.presets import PRESETS
 
-    names = {name for preset in PRESETS.values() for name in preset.env}
-    names |= {name for name in os.environ if name.endswith(("_API_KEY", "_AUTH_TOKEN"))}
-    found = {os.environ.get(name, "").strip() for name in names} | set(_literal.values()) | _used
+    return frozenset(n for preset in PRESETS.values() for n in preset.env if not n.endswith(_ENDINGS))
+
+
+def known_secrets() -> frozenset[str]:
+    """Every key that this process knows: to recognise, never to show."""
+    names = {name for name in os.environ if name.endswith(_ENDINGS)}
+    found = {os.environ.get(name, "").strip() for name in names | _other_names()}
+    found |= _used.union(_literal.values())
     return frozenset(secret for secret in found if len(secret) >= 8)
 
 
