@@ -17,6 +17,7 @@ from traitlets import Bool, Enum, Float, Integer, Unicode
 from llmkit.core.errors import Aborted, ConfigError
 from llmkit.core.messages import Message
 from llmkit.engine.session import default_session
+from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
 from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
 from llmkit.notebook.inquiry import Inquiry
@@ -103,6 +104,9 @@ class LLMMagics(Magics):
     @argument("--temperature", type=float, metavar="F", help="how freely to choose words")
     @argument("--max-tokens", type=whole, metavar="N", help="the longest answer")
     @argument("--think", type=level, metavar="LEVEL", help=f"{', '.join(THINK)}, or a number of tokens")
+    @argument(
+        "-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (may be repeated)"
+    )
     @argument("-c", "--conversation", metavar="NAME", help="go on with the conversation of that name")
     @argument("--new", action="store_true", help="start the conversation over")
     @argument("--no-history", action="store_true", help="ask alone: neither read nor write a conversation")
@@ -142,9 +146,11 @@ class LLMMagics(Magics):
         if not (asked.raw or self.raw):
             filled = fill(prompt, self._ip.user_ns)
             prompt, notes = filled.text, list(filled.notes)
+        attached, more = attach(asked.attach, self._ip.user_ns)
+        notes += more
         name = self._conversation_of(asked, on_a_line=cell is None)
         before, news = self._before(name, new=asked.new)
-        inquiry = self._inquiry(asked, model, Message.user(prompt), before)
+        inquiry = self._inquiry(asked, model, Message.user(prompt, *attached), before)
         notes += [note for note in (news, inquiry.check()) if note]
         if asked.dry_run:
             sys.stdout.write(to_text(f"{inquiry.look(default_session())}\n"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 THINK = ("off", "low", "medium", "high", "max")
 FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run")
 VALUED = (
+    "-a", "--attach",
     "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
     "--temperature", "--think", "--timeout",
 )  # fmt: skip
@@ -23,7 +24,7 @@ _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 _OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
 _NAME = re.compile(r"[\w-]+")
 USAGE = (
-    "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [--temperature F] "
+    "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] [--temperature F] "
     "[--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] [--tag T] [--raw] [--dry-run] [-q]"
 )
 
@@ -43,6 +44,7 @@ class Line:
     tag: str | None = None
     budget: float | None = None
     conversation: str | None = None
+    attach: tuple[str, ...] = ()
     new: bool = False
     no_history: bool = False
     dry_run: bool = False
@@ -70,7 +72,7 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
         raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
     if values["no_history"] and (values["conversation"] or values["new"]):
         raise usage_error(f"--no-history does not go with {'--new' if values['new'] else '-c'}")
-    return Line(**{**values, "words": tuple(values["words"])})
+    return Line(**{**values, "words": tuple(values["words"]), "attach": tuple(values["attach"] or ())})
 
 
 def read_prompt_line(parser: MagicArgumentParser, line: str) -> tuple[Line, str]:
