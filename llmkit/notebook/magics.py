@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -20,6 +21,7 @@ from llmkit.engine.session import default_session
 from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
 from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
+from llmkit.notebook.formats import FORMATS, Shape, shape_of, value_of
 from llmkit.notebook.inquiry import Inquiry
 from llmkit.notebook.live import MODES, LiveAnswer, answer_for, has_something, reason
 from llmkit.notebook.options import (
@@ -82,6 +84,7 @@ class LLMMagics(Magics):
     conversation = Unicode("", help="The conversation that cells belong to when they name none.").tag(
         config=True
     )
+    format = Enum(["", *FORMATS], default_value="", help="What answers are made into.").tag(config=True)
     display = Enum(
         ["", *MODES],
         default_value="",
@@ -107,6 +110,8 @@ class LLMMagics(Magics):
     @argument(
         "-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (may be repeated)"
     )
+    @argument("--schema", metavar="VAR", help="a JSON schema, pydantic model or dataclass to follow")
+    @argument("-f", "--format", choices=FORMATS, help="what the answer is made into: see _llm_value")
     @argument("-c", "--conversation", metavar="NAME", help="go on with the conversation of that name")
     @argument("--new", action="store_true", help="start the conversation over")
     @argument("--no-history", action="store_true", help="ask alone: neither read nor write a conversation")
@@ -150,18 +155,24 @@ class LLMMagics(Magics):
         notes += more
         name = self._conversation_of(asked, on_a_line=cell is None)
         before, news = self._before(name, new=asked.new)
+        shape = None if asked.schema is None else shape_of(asked.schema, self._ip.user_ns)
         inquiry = self._inquiry(asked, model, Message.user(prompt, *attached), before)
+        inquiry = replace(inquiry, schema=None if shape is None else shape.schema)
         notes += [note for note in (news, inquiry.check()) if note]
         if asked.dry_run:
             sys.stdout.write(to_text(f"{inquiry.look(default_session())}\n"))
             self._say(notes)
             return None
         quiet = asked.quiet or self.quiet
-        answer = answer_for(self._ip, inquiry.model, "none" if quiet else self.display)
+        as_text = (asked.format or self.format) == "text"
+        answer = answer_for(self._ip, inquiry.model, "none" if quiet or as_text else self.display)
         stream = inquiry.send(default_session())
         if not quiet:
             self._say(notes)
-        return self._follow(stream, answer, asked.out, lambda reply: self._add(name, asked, inquiry, reply))
+        reply = self._follow(stream, answer, asked.out, lambda reply: self._add(name, asked, inquiry, reply))
+        if (wanted := asked.format or self.format or ("json" if shape else "")) not in ("", "md"):
+            self._make(reply, wanted, shape, asked.out, quiet=quiet)
+        return reply
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -288,6 +299,21 @@ class LLMMagics(Magics):
         self._ip.user_ns["_llm"] = reply
         if out:
             self._ip.user_ns[out] = reply
+
+    def _make(self, reply: Reply, wanted: str, shape: Shape | None, out: str | None, *, quiet: bool) -> None:
+        """Make the answer into what was wanted: in ``_llm_value``, and beside the variable of ``-o``."""
+        value = value_of(reply, wanted, shape)
+        self._ip.user_ns["_llm_value"] = value
+        if out:
+            self._ip.user_ns[f"{out}_value"] = value
+        if wanted == "code":
+            self._ip.set_next_input(value)
+        elif wanted == "text" and not quiet:
+            sys.stdout.write(f"{to_text(value)}\n")
+        elif wanted == "df" and not quiet:
+            from IPython.display import display
+
+            display(value)
 
     def print_once(self, reply: Reply) -> None:
         """The display hook's turn: a reply that this very cell has just shown is not shown twice.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 THINK = ("off", "low", "medium", "high", "max")
 FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run")
 VALUED = (
-    "-a", "--attach",
+    "-a", "--attach", "-f", "--format", "--schema",
     "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
     "--temperature", "--think", "--timeout",
 )  # fmt: skip
@@ -24,8 +24,8 @@ _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 _OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
 _NAME = re.compile(r"[\w-]+")
 USAGE = (
-    "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] [--temperature F] "
-    "[--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] [--tag T] [--raw] [--dry-run] [-q]"
+    "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] "
+    "[--schema VAR] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] [--tag T] [--raw] [--dry-run] [-q]"
 )
 
 
@@ -45,6 +45,8 @@ class Line:
     budget: float | None = None
     conversation: str | None = None
     attach: tuple[str, ...] = ()
+    schema: str | None = None
+    format: str | None = None
     new: bool = False
     no_history: bool = False
     dry_run: bool = False
