@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.notebook import chat as chats
+from llmkit.notebook import settings
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.options import usage_error
 
@@ -69,6 +70,23 @@ def _help(_: LLMMagics, __: list[str]) -> Listing:
 
 
 COMMANDS: dict[str, Command] = {
+    "use": Command(settings.use, "%llm use [MODEL]", "the model of cells that name none", most=1),
+    "models": Command(
+        settings.models,
+        "%llm models [WORD ...]",
+        "the models that are known",
+        claims=lambda _: True,
+        most=None,
+    ),
+    "keys": Command(settings.keys, "%llm keys", "which keys are set; never a key"),
+    "usage": Command(settings.usage, "%llm usage", "what this session used, by model"),
+    "budget": Command(
+        settings.budget,
+        "%llm budget [AMOUNT[/day|/session|/TAG] | off [PER]]",
+        "what may be spent",
+        claims=settings.is_budget,
+        most=None,
+    ),
     "chat": Command(
         chats.chat,
         chats.USAGE,
@@ -77,5 +95,14 @@ COMMANDS: dict[str, Command] = {
         most=None,
     ),
     "reset": Command(chats.reset, "%llm reset [NAME]", "forget a conversation", most=1),
+    "tape": Command(
+        settings.tape,
+        settings.TAPE_USAGE,
+        "record calls beside the notebook, and replay them",
+        claims=lambda rest: len(rest) <= 1 or rest[1].startswith("--"),
+        most=None,
+    ),
+    "cache": Command(settings.cache, "%llm cache [on | off]", "answer the same question from disk", most=1),
+    "config": Command(settings.config, "%llm config", "what cells do where they don't say"),
     "help": Command(_help, "%llm help", "this list"),
 }

@@ -10,6 +10,8 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 from llmkit.core.errors import ConfigError
 from llmkit.engine.session import default_session
 from llmkit.models.aliases import ALIASES
+from llmkit.notebook.commands import COMMANDS
+from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.options import FLAGS, THINK, VALUED
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ def candidates(before: str, models: list[str]) -> tuple[str, list[str]]:
         offered = models
     elif previous == "--think":
         offered = list(THINK)
+    elif previous in ("-f", "--format"):
+        offered = list(FORMATS)
+    elif found[1] == "%" and not words and not word.startswith("-"):
+        offered = [*COMMANDS, *models]
+    elif words == ["use"]:
+        offered = models
     elif word.startswith("-"):
         offered = list(_OPTIONS)
     elif previous not in VALUED and found[1] == "%%" and not _has_word(words):

@@ -1,0 +1,152 @@
+"""The small commands of ``%llm``: the model, keys, money, the tape, the cache, and what is set."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, get_args
+
+from llmkit.core.errors import BadRequest
+from llmkit.engine.budget import Budget
+from llmkit.engine.cache import Cache
+from llmkit.engine.session import default_session
+from llmkit.engine.tape import Mode, Tape
+from llmkit.models import catalogue
+from llmkit.models.aliases import ALIASES
+from llmkit.notebook.listing import Listing
+from llmkit.notebook.options import usage_error
+
+if TYPE_CHECKING:
+    from llmkit.notebook.magics import LLMMagics
+
+TAPE_USAGE = "%llm tape [PATH [--mode auto|record|replay] | off]"
+
+
+def said(*notes: str) -> Listing:
+    """A sentence or two, and no table."""
+    return Listing((), (), notes)
+
+
+def use(magics: LLMMagics, words: list[str]) -> Listing:
+    """The model of every cell that names none."""
+    if not words:
+        provider, name = default_session().resolve(magics.model or None)
+        return said(f"Cells that name no model ask {provider.name}/{name}.")
+    provider, name = default_session().resolve(words[0])
+    magics.model = words[0]
+    return said(f"Cells that name no model now ask {provider.name}/{name}.")
+
+
+def models(_: LLMMagics, words: list[str]) -> Listing:
+    """The models that are known, where every word of the filter is in the name or an alias."""
+    short: dict[str, list[str]] = {}
+    for alias, full in {**ALIASES, **default_session().registry.aliases}.items():
+        short.setdefault(full, []).append(alias)
+    rows = []
+    for full in catalogue.known_models():
+        known = catalogue.facts(*full.split("/", 1))
+        called = ", ".join(sorted(short.get(full, [])))
+        if all(word.lower() in f"{full} {called}".lower() for word in words):
+            room = "?" if known.context_window is None else f"{known.context_window:,}"
+            sees = {True: "yes", False: "no", None: "?"}[known.vision]
+            rows.append((full, called, room, sees, known.remark()))
+    notes = () if rows else ("No known model is called that; an unknown one may be asked all the same.",)
+    return Listing(("model", "alias", "context", "sees", ""), tuple(rows), notes)
+
+
+def keys(_: LLMMagics, __: list[str]) -> Listing:
+    """Which keys are set. Never a key."""
+    registry = default_session().registry
+    rows = []
+    for name in registry:
+        if name == "sim":
+            continue
+        key = registry.entry(name).key
+        state = "not needed" if not key.needed else "set" if key.present else "missing"
+        rows.append((name, " or ".join(key.env) or "configuration", state))
+    hint = "Set one without showing it: import os, getpass; os.environ['NAME'] = getpass.getpass()"
+    return Listing(("provider", "from", "key"), tuple(rows), (hint,))
+
+
+def usage(_: LLMMagics, __: list[str]) -> Listing:
+    """This session by model. Simulated spending stands apart: it is marked, and in no total."""
+    session = default_session()
+    frame = session.usage(session=session.id, simulated=True)
+    rows = []
+    for (provider, model, simulated), part in frame.groupby(["provider", "model", "simulated"], dropna=False):
+        known = part["cost"].dropna()
+        cost = f"${float(known.sum()):.4g}" if len(known) else "unpriced"
+        if 0 < len(known) < len(part):
+            cost += f" and {len(part) - len(known)} unpriced"
+        told = [str(len(part)), *(_total(part[side]) for side in ("input", "output"))]
+        rows.append((f"{provider}/{model}", *told, f"{cost} (simulated)" if simulated else cost))
+    notes = () if rows else ("Nothing was asked in this session yet.",)
+    return Listing(("model", "calls", "in", "out", "cost"), tuple(rows), notes)
+
+
+def _total(counts: object) -> str:
+    known = counts.dropna()  # type: ignore[attr-defined]
+    unknown = len(counts) - len(known)  # type: ignore[arg-type]
+    return f"{int(known.sum()):,}" + (f" + {unknown} unknown" if unknown else "")
+
+
+def budget(_: LLMMagics, words: list[str]) -> Listing:
+    """Set a budget as people write it, lift one, or show them."""
+    session = default_session()
+    if words[:1] == ["off"]:
+        per = words[1] if len(words) > 1 else "session"
+        session.budget(None, per=per)
+    elif words:
+        wanted = Budget.parse(" ".join(words))
+        session.budget(wanted.limit, per=wanted.per)
+    rows = tuple(
+        (one.per, f"${one.limit:g}", f"${one.spent:.4g}", f"${one.left:.4g}") for one in session.budgets
+    )
+    return Listing(("per", "limit", "spent", "left"), rows, () if rows else ("No budget is set.",))
+
+
+def is_budget(words: list[str]) -> bool:
+    """Do these words make a command of ``%llm budget``, and no prompt?"""
+    return len(words) <= 1 or words[0] == "off" or re.match(r"\$?[\d.]", words[0]) is not None
+
+
+def tape(_: LLMMagics, words: list[str]) -> Listing:
+    """Record the calls beside the notebook and replay them."""
+    session = default_session()
+    match words:
+        case []:
+            pass
+        case ["off"]:
+            session.tape = None
+        case [path]:
+            Tape(path).insert(session)
+        case [path, "--mode", mode] if mode in get_args(Mode):
+            Tape(path, mode).insert(session)  # type: ignore[arg-type]  # it was just looked up
+        case _:
+            raise usage_error(f"%llm tape {' '.join(words)} is not understood", TAPE_USAGE)
+    now = session.tape
+    return said("No tape is in." if now is None else f"The tape {now.path} is in (mode {now.mode}).")
+
+
+def cache(_: LLMMagics, words: list[str]) -> Listing:
+    """Answer the same question from disk, or don't."""
+    session = default_session()
+    match words:
+        case ["on"]:
+            session.cache = session.cache or Cache(tell=session.notice)
+        case ["off"]:
+            session.cache = None
+        case [other]:
+            raise BadRequest(f"%llm cache takes on or off, not {other!r}.")
+    now = session.cache
+    return said(
+        "The cache is off." if now is None else f"The cache is on: {now.hits} hits, {now.misses} misses."
+    )
+
+
+def config(magics: LLMMagics, __: list[str]) -> Listing:
+    """What cells do where they don't say."""
+    rows = tuple(
+        (name, repr(getattr(magics, name)), trait.help)
+        for name, trait in sorted(magics.class_own_traits(config=True).items())
+    )
+    return Listing(("setting", "value", ""), rows, ("Set one with %config LLMMagics.NAME = VALUE.",))

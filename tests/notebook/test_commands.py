@@ -1,0 +1,88 @@
+"""``%llm`` asks llmkit itself: models, keys, money, the tape, the cache."""
+
+from __future__ import annotations
+
+import pytest
+
+QUICK = "sim/swift"
+
+
+def shown(kernel, line):
+    ran = kernel.run(f"%llm {line}")
+    assert ran.status == "ok", ran.messages
+    (output,) = ran.outputs
+    return output["text/plain"]
+
+
+def test_use_sets_the_model_of_cells_that_name_none(kernel):
+    assert shown(kernel, "use swift") == "Cells that name no model now ask sim/swift."
+    kernel.run("%%llm -q --no-history\nhi")
+    assert kernel.value("_llm.model") == "sim/swift"
+    assert "UnknownModel" in kernel.run("%llm use nobody/knows").error["ename"]
+    assert shown(kernel, "use") == "Cells that name no model ask sim/swift."
+    kernel.run("%config LLMMagics.model = ''")
+
+
+def test_models_are_filtered(kernel):
+    lines = shown(kernel, "models sim swift").splitlines()
+    assert lines[1].startswith("sim/swift")
+    assert len(lines) == 2
+    assert "No known model" in shown(kernel, "models nothing-like-it")
+
+
+def test_keys_are_never_shown(kernel):
+    kernel.run("import os; os.environ['OPENAI_API_KEY'] = 'made-up-for-a-test'")
+    text = shown(kernel, "keys")
+    kernel.run("del os.environ['OPENAI_API_KEY']")
+    assert "made-up" not in text
+    states = {line.split()[0]: line.split()[-1] for line in text.splitlines()[1:-1]}
+    assert (states["openai"], states["anthropic"]) == ("set", "missing")
+
+
+def test_usage_is_by_model_and_marks_what_is_simulated(kernel):
+    kernel.run(f"%%llm {QUICK} -q --no-history\nhi")
+    (line,) = [line for line in shown(kernel, "usage").splitlines() if line.startswith("sim/swift")]
+    assert line.endswith("(simulated)")
+
+
+def test_a_budget_is_set_shown_and_lifted(kernel):
+    assert "day" in shown(kernel, "budget 2/day")
+    assert kernel.value("[str(b.limit) for b in llmkit.default_session().budgets]") == ["2"]
+    assert "session" in shown(kernel, "budget 5 per session")
+    shown(kernel, "budget off session")
+    assert shown(kernel, "budget off day") == "No budget is set."
+    assert kernel.run("%llm budget lots").error["ename"] == "BadRequest"
+
+
+def test_the_tape_goes_in_and_out(kernel, tmp_path):
+    assert "mode record" in shown(kernel, f"tape {tmp_path}/t.llm.jsonl --mode record")
+    assert shown(kernel, "tape off") == "No tape is in."
+    assert "Usage: %llm tape" in kernel.run("%llm tape x --mode never").stderr
+
+
+def test_the_cache_goes_on_and_off(kernel):
+    assert shown(kernel, "cache on").startswith("The cache is on")
+    assert shown(kernel, "cache off") == "The cache is off."
+
+
+def test_config_and_help_list_what_there_is(kernel):
+    assert "max_tokens" in shown(kernel, "config")
+    assert "%llm models" in shown(kernel, "help")
+
+
+@pytest.mark.parametrize(
+    ("code", "offers"),
+    [
+        ("%llm mod", "models"),
+        ("%llm use swi", "swift"),
+        ("%%llm -f js", "json"),
+        ("%%llm --dry", "--dry-run"),
+    ],
+)
+def test_commands_complete(kernel, code, offers):
+    message = kernel.client.complete(code, len(code))
+    while True:
+        reply = kernel.client.get_shell_msg(timeout=60)
+        if reply["parent_header"].get("msg_id") == message:
+            break
+    assert offers in reply["content"]["matches"]
