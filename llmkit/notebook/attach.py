@@ -132,7 +132,7 @@ def picture_of(value: Any, name: str) -> ImagePart | None:
         )
         return _picture(data.getvalue(), name)
     if room in ("matplotlib", "seaborn"):
-        figure = value if callable(getattr(value, "savefig", None)) else getattr(value, "figure", None)
+        figure: Any = value if callable(getattr(value, "savefig", None)) else getattr(value, "figure", None)
         if callable(getattr(figure, "savefig", None)):
             data = io.BytesIO()
             figure.savefig(data, format="png", bbox_inches="tight")

@@ -49,7 +49,7 @@ def chat(magics: LLMMagics, words: list[str]) -> Listing:
 def reset(magics: LLMMagics, words: list[str]) -> Listing:
     """Forget a conversation."""
     name = words[0] if words else magics.conversation
-    gone = _turns(magics.conversations.pop(name, None) or Conversation())
+    gone = _turns(magics.conversations.pop(name, Conversation()))
     return Listing((), (), (f"{_called(name)} starts over ({gone} forgotten).",))
 
 

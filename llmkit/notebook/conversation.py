@@ -6,7 +6,7 @@ Pure: no shell and no I/O. Which conversation a cell belongs to, and when a turn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -169,10 +169,10 @@ def _turn(plain: Mapping[str, Any]) -> Turn:
     asked, reply = message_from_json(plain["asked"]), Reply.from_json(plain["reply"])
     if asked.role != "user" or reply.message.role != "assistant":
         raise ValueError("a turn is a user's question and a model's answer")
-    named = {name: plain.get(name) for name in ("system", "cell")}
-    if not all(value is None or isinstance(value, str) for value in named.values()):
+    system, cell = plain.get("system"), plain.get("cell")
+    if not (isinstance(system, str | None) and isinstance(cell, str | None)):
         raise ValueError("system and cell are text")
-    return replace(Turn(asked, reply, str(plain.get("model") or "")), **named)
+    return Turn(asked, reply, str(plain.get("model") or ""), system, cell)
 
 
 def to_markdown(talk: Conversation, title: str = "Conversation") -> str:
