@@ -171,7 +171,7 @@ def _turn(plain: Mapping[str, Any]) -> Turn:
         raise ValueError("a turn is a user's question and a model's answer")
     system, cell = plain.get("system"), plain.get("cell")
     if not (isinstance(system, str | None) and isinstance(cell, str | None)):
-        raise ValueError("system and cell are text")
+        raise TypeError("system and cell are text")
     return Turn(asked, reply, str(plain.get("model") or ""), system, cell)
 
 
