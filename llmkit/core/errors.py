@@ -27,7 +27,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llmkit.core.reply import Reply
 
@@ -128,6 +128,23 @@ class LLMKitError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.what, dict(self.__dict__)))
 
+    def to_json(self) -> dict[str, Any]:
+        """What is known of it, as plain JSON values, without ``partial`` and ``raw``."""
+        plain = {
+            name: value for name, value in self.__dict__.items() if name not in ("partial", "raw", "causes")
+        }
+        told = {name: value for name, value in plain.items() if value not in (None, "") and _is_plain(value)}
+        return {"error": type(self).__name__, **told}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> LLMKitError:
+        """The inverse of :meth:`to_json`; a kind this version doesn't know is a plain LLMKitError."""
+        known = globals().get(plain.get("error", ""))
+        kind = known if isinstance(known, type) and issubclass(known, LLMKitError) else LLMKitError
+        error = kind(plain.get("what", ""))
+        error.__dict__.update({name: value for name, value in plain.items() if name != "error"})
+        return error
+
     def _render_traceback_(self) -> list[str]:
         """Three lines in a notebook instead of a wall; the whole trace stays behind ``%tb``."""
         what, *rest = self._lines()
@@ -136,6 +153,10 @@ class LLMKitError(Exception):
     def _lines(self) -> list[str]:
         # A provider's words may hold what a terminal obeys (colours, titles, the clipboard): not shown.
         return [_CONTROLS.sub("", line) for line in (self.what, self.why, self.hint) if line] or [""]
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
 
 
 def _rebuild(kind: type[LLMKitError], what: str, state: dict[str, Any]) -> LLMKitError:

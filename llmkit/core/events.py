@@ -7,7 +7,7 @@ Who makes the events (the readers of ``wire/``, the engine) and who shows them l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from llmkit.core.errors import LLMKitError
@@ -96,3 +96,42 @@ Event: TypeAlias = (
     Text | Thinking | ToolCallDelta | ToolCall | ToolResult | Retrying | Rerouted | Done | Failed
 )
 Terminal: TypeAlias = Done | Failed
+#: What each is called where events are written down.
+EVENTS: Mapping[str, type[Any]] = {
+    "text": Text,
+    "thinking": Thinking,
+    "delta": ToolCallDelta,
+    "call": ToolCall,
+    "result": ToolResult,
+    "retrying": Retrying,
+    "rerouted": Rerouted,
+    "done": Done,
+    "failed": Failed,
+}
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """An event as plain JSON values.
+
+    >>> event_to_json(Text("Hi"))
+    {'type': 'text', 'text': 'Hi'}
+    """
+    kind = next(name for name, cls in EVENTS.items() if type(event) is cls)
+    plain: dict[str, Any] = {"type": kind}
+    for each in fields(event):
+        value = getattr(event, each.name)
+        plain[each.name] = value.to_json() if isinstance(value, LLMKitError | Reply) else value
+    return plain
+
+
+def event_from_json(plain: Mapping[str, Any]) -> Event:
+    """The inverse of :func:`event_to_json`."""
+    values = dict(plain)
+    kind = EVENTS.get(values.pop("type", ""))
+    if kind is None:
+        raise ValueError(f"Unknown kind of event: {plain.get('type')!r}; the kinds are {', '.join(EVENTS)}.")
+    for name, cls in (("reply", Reply), ("partial", Reply), ("error", LLMKitError)):
+        if name in values:
+            values[name] = cls.from_json(values[name])
+    event: Event = kind(**values)
+    return event

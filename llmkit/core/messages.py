@@ -126,6 +126,21 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
 
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"A message's role must be one of {', '.join(ROLES)}, not {self.role!r}.")
+        if not isinstance(self.parts, tuple):
+            object.__setattr__(self, "parts", tuple(self.parts))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return message_to_json(self)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Message:
+        """The inverse of :meth:`to_json`."""
+        return message_from_json(plain)
+
     @classmethod
     def user(cls, *content: str | Part) -> Message:
         """A user's turn, of text and other parts."""

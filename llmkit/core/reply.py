@@ -91,6 +91,15 @@ class Timing:
         span = self.duration - (self.ttft or 0.0)
         return output / span if span > 0 else None
 
+    def to_json(self) -> dict[str, float | None]:
+        """As plain JSON values."""
+        return {"ttft": self.ttft, "duration": self.duration}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Timing:
+        """The inverse of :meth:`to_json`."""
+        return cls(plain.get("ttft"), plain.get("duration"))
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -118,7 +127,7 @@ class Reply:
     complete: bool = True
     attempts: int = 1
     notes: tuple[str, ...] = ()
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -172,7 +181,7 @@ class Reply:
             "stop_reason": [str(self.stop_reason), self.stop_reason.provider],
             "usage": self.usage.to_json(),
             "cost": self.cost.to_json(),
-            "timing": {"ttft": self.timing.ttft, "duration": self.timing.duration},
+            "timing": self.timing.to_json(),
             "model": self.model,
             "provider": self.provider,
             "id": self.id,
@@ -194,7 +203,7 @@ class Reply:
                 "stop_reason": StopReason(*plain["stop_reason"]),
                 "usage": Usage.from_json(plain["usage"]),
                 "cost": Cost.from_json(plain["cost"]),
-                "timing": Timing(**plain["timing"]),
+                "timing": Timing.from_json(plain["timing"]),
                 "notes": tuple(plain["notes"]),
             }
         )

@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from types import UnionType
 from typing import Any
 
 _TIMED_OUT = "timeout"
@@ -67,15 +68,15 @@ class Signal:
     @classmethod
     def timeout(cls, seconds: float) -> Signal:
         """One that stops by itself after so many seconds."""
-        if not seconds >= 0:
+        if not _is_number(seconds, int | float) or not seconds >= 0:
             raise ValueError(f"A timeout must be a number of seconds ≥ 0, not {seconds!r}.")
         return cls(deadline=None if seconds == math.inf else time.monotonic() + seconds)
 
     @classmethod
     def token_limit(cls, tokens: int) -> Signal:
         """One that stops once so many tokens have come (as counted by the stream that runs)."""
-        if tokens < 1:
-            raise ValueError(f"A token limit must be at least 1, not {tokens!r}.")
+        if not _is_number(tokens, int) or tokens < 1:
+            raise ValueError(f"A token limit must be at least 1 and whole, not {tokens!r}.")
         return cls(tokens=tokens)
 
     @classmethod
@@ -133,11 +134,13 @@ class Signal:
 
     # -- stopping it --------------------------------------------------------------------------
 
-    def abort(self, reason: str = "aborted") -> None:
+    def abort(self, reason: object = "aborted") -> None:
         """Stop. Only the first call counts; it tells everyone who asked to be told.
 
-        Everyone is told even if a callback fails; the first failure is raised afterwards.
+        The reason is kept as text. Everyone is told even if a callback fails; the first failure is raised
+        afterwards.
         """
+        reason = ("" if reason is None else str(reason)) or "aborted"
         with self._lock:
             if self._reason is not None:
                 return
@@ -275,6 +278,10 @@ class Signal:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Signal:
         return self
+
+
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _nothing() -> None:

@@ -74,8 +74,8 @@ class Usage:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Usage:
-        """The inverse of :meth:`to_json`."""
-        return cls(**plain)
+        """The inverse of :meth:`to_json`; what a later version adds is passed over."""
+        return cls(**{f.name: plain[f.name] for f in fields(cls) if f.name in plain})
 
 
 def _sum(*counts: int | None) -> int | None:

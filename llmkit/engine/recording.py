@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
 from llmkit.core.events import (
+    EVENTS,
     Done,
     Event,
     Failed,
@@ -22,7 +23,7 @@ from llmkit.core.events import (
     Thinking,
     ToolCall,
     ToolCallDelta,
-    ToolResult,
+    event_to_json,
 )
 from llmkit.core.messages import Message, Part, TextPart, ThinkingPart, ToolCallPart, message_to_json
 from llmkit.core.reply import Reply
@@ -191,30 +192,10 @@ def _join(before: Event, after: Event) -> Event | None:
 
 
 def _plain(event: Event) -> list[Any]:
-    match event:
-        case Text(text):
-            return ["text", text]
-        case Thinking(text):
-            return ["thinking", text]
-        case ToolCallDelta(index, fragment, name):
-            return ["delta", index, fragment, name]
-        case ToolCall(id, name, arguments):
-            return ["call", id, name, arguments]
-        case ToolResult(id, name, content, is_error):
-            return ["result", id, name, content, is_error]
-        case Retrying() | Rerouted() | Done() | Failed():
-            raise ValueError(f"{type(event).__name__} is not recorded.")
-        case _:
-            assert_never(event)
+    kind, *values = event_to_json(event).values()
+    return [kind, *values]
 
 
-def _event(kind: str, *fields: Any) -> Event:
-    kinds: Mapping[str, Any] = {
-        "text": Text,
-        "thinking": Thinking,
-        "delta": ToolCallDelta,
-        "call": ToolCall,
-        "result": ToolResult,
-    }
-    event: Event = kinds[kind](*fields)
+def _event(kind: str, *values: Any) -> Event:
+    event: Event = EVENTS[kind](*values)
     return event
