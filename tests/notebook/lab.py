@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -44,7 +45,10 @@ WATCH = """() => {
 SETTINGS = {
     "apputils-extension/themes.jupyterlab-settings": {"theme": "JupyterLab Light"},
     "apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
-    "notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
+    "notebook-extension/tracker.jupyterlab-settings": {
+        "windowingMode": "none",
+        "maxNumberOutputs": 1000,
+    },
     "docmanager-extension/plugin.jupyterlab-settings": {"autosave": False},
 }
 
@@ -135,7 +139,7 @@ class Book:
         self.requests = []
         self.frames = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: self.frames.append(frame)))
+        page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
         page.goto(f"{lab.url}/doc/tree/{name}?reset", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=40_000)
         for _ in range(300):
@@ -144,6 +148,14 @@ class Book:
             page.wait_for_timeout(100)
         page.wait_for_timeout(500)
         self.wait_idle()
+
+    def _heard(self, frame):
+        self.frames.append(frame if isinstance(frame, bytes) else frame.encode())
+
+    def messages(self, *kinds):
+        """How many messages of these kinds the kernel has sent."""
+        found = (re.search(rb'"msg_type": ?"(\w+)"', frame) for frame in self.frames)
+        return sum(kind is not None and kind[1].decode() in kinds for kind in found)
 
     def wait_idle(self):
         self.page.wait_for_function(IDLE, timeout=40_000)
@@ -165,6 +177,9 @@ class Book:
 
     def run(self, at):
         self.start(at)
+        self.finish(at)
+
+    def finish(self, at):
         while "*" in self.prompt(at):
             self.page.wait_for_timeout(50)
         self.wait_idle()
@@ -177,26 +192,30 @@ class Book:
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
         deadline = time.monotonic() + 30
-        while self.path.stat().st_mtime_ns == before and time.monotonic() < deadline:
-            self.page.wait_for_timeout(100)
+        while time.monotonic() < deadline:
+            self.page.wait_for_timeout(200)
+            text = self.path.read_text("utf-8")
+            if self.path.stat().st_mtime_ns != before and text.endswith("}\n"):  # the server is done writing
+                break
         return nbformat.read(self.path, as_version=4)
 
 
 @contextmanager
-def opened(browser, lab, cells, name="book.ipynb", **look):
+def opened(browser, lab, cells, name="book.ipynb", trap=""):
     """A notebook with these cells, open in a page."""
     book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
     book.cells = cells
     nbformat.write(book, lab.books / name)
-    with reopened(browser, lab, name, **look) as page:
+    with reopened(browser, lab, name, trap) as page:
         yield page
     lab.rest()
 
 
 @contextmanager
-def reopened(browser, lab, name="book.ipynb", **look):
-    """A notebook that is there already."""
-    context = browser.new_context(viewport={"width": 1180, "height": 900}, **look)
+def reopened(browser, lab, name="book.ipynb", trap=""):
+    """A notebook that is there already; ``trap`` is a script that runs first in every frame of the page."""
+    context = browser.new_context(viewport={"width": 1180, "height": 900})
+    context.add_init_script(trap)
     page = context.new_page()
     try:
         yield Book(page, lab, name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 
-import nbformat
 import pytest
 from lab import WATCH, code, opened, reopened
 
@@ -16,7 +14,9 @@ STOP = ".llmkit-pane .llmkit-stop"
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_the_stop_button_stops_an_answer_of_a_minute_and_the_notebook_goes_on(browser, lab, screenshots, theme):
+def test_the_stop_button_stops_an_answer_of_a_minute_and_the_notebook_goes_on(
+    browser, lab, screenshots, theme
+):
     lab.theme(theme)
     cells = code(
         "%load_ext llmkit",
@@ -52,3 +52,72 @@ def test_the_stop_button_stops_an_answer_of_a_minute_and_the_notebook_goes_on(br
     assert "■ Stopped. This is the answer as far as it came." in shown.data["text/plain"]
     assert "client_closed" in saved.cells[3].outputs[0].data["text/plain"]
     assert "widgets" not in saved.metadata
+
+
+def test_a_thousand_tokens_a_second_are_few_messages_and_no_word_is_lost(browser, lab, screenshots):
+    lab.theme("Light")
+    cells = code(
+        "%load_ext llmkit", "%%llm sim/bench:tokens=4000,rate=1000,ttft=0\nTell me all about it.", "_llm.text"
+    )
+    with opened(browser, lab, cells) as book:
+        book.run(0)
+        book.page.evaluate(WATCH)
+        book.frames.clear()
+        book.start(1)
+        book.page.wait_for_selector(STOP)
+        book.page.wait_for_selector(".llmkit-footer", timeout=60_000)
+        book.wait_idle()
+        messages = book.messages("display_data", "update_display_data", "comm_open", "comm_msg", "comm_close")
+        size = sum(map(len, book.frames))
+        print(f"{messages} messages, {size:,} bytes, {len(book.frames)} frames in all")
+        shown = book.page.locator(".llmkit-md").inner_text()
+        lengths = book.page.evaluate("window.lengths")
+        assert book.page.locator(".llmkit-pane, .llmkit-live").count() == 0
+        book.run(2)
+        saved = book.save()
+    assert 10 < messages <= 70
+    assert size <= 1_000_000
+    assert len(lengths) > 10
+    (output,) = saved.cells[1].outputs
+    text = eval(saved.cells[2].outputs[0].data["text/plain"], {"__builtins__": {}})
+    assert len(text) > 14_000
+    plain = text.replace("`", "").replace("*", "").split()
+    assert shown.split() == plain
+    assert output.data["text/plain"].count(text.strip()) == 1
+    assert "widgets" not in saved.metadata
+    with reopened(browser, lab) as book:  # its kernel is gone
+        assert book.page.locator(".llmkit-md").inner_text().split() == plain
+        book.page.screenshot(path=screenshots / "reopened.png")
+    lab.rest()
+
+
+def test_every_answer_of_a_loop_has_a_button_of_its_own(browser, lab):
+    cells = code(
+        "%load_ext llmkit",
+        "for at in range(2):\n    reply = %llm -m sim/bench:tokens=6000,rate=100,ttft=0 Tell me\n    print(at, reply.complete)",
+    )
+    with opened(browser, lab, cells) as book:
+        book.run(0)
+        book.start(1)
+        for at in range(2):
+            book.page.locator(STOP).click()
+            book.page.wait_for_selector(f"text={at} False")
+        book.wait_idle()
+        assert book.page.locator(".llmkit-footer").count() == 2
+        assert book.page.locator(STOP).count() == 0
+
+
+def test_a_notebook_without_the_pane_streams_as_html(browser, lab, screenshots):
+    cells = code(
+        "%load_ext llmkit\n%config LLMMagics.display = 'html'",
+        "%%llm sim/bench:tokens=200,rate=100,ttft=0\nTell me all about it.",
+    )
+    with opened(browser, lab, cells) as book:
+        book.run(0)
+        book.page.evaluate(WATCH)
+        book.frames.clear()
+        book.start(1)
+        book.page.wait_for_function("() => window.lengths.length > 8", timeout=30_000)
+        book.page.screenshot(path=screenshots / "html.png")
+        book.page.wait_for_selector(".llmkit-footer", timeout=60_000)
+        assert book.messages("comm_open", "comm_msg") == 0
