@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from llmkit import wire as wires
 from llmkit.core.errors import MissingPackage
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, post, settings
-from llmkit.providers.keys import Key
-from llmkit.providers.tuning import CONNECT_SECONDS
+from llmkit.providers.server import Server, headers_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -20,18 +18,12 @@ if TYPE_CHECKING:
     from llmkit.core.request import Request
 
 
-@dataclass(frozen=True)
-class AnthropicProvider:
+@dataclass(frozen=True, kw_only=True)
+class AnthropicProvider(Server):
     """A server that speaks the Messages API."""
 
-    name: str
-    base_url: str
-    key: Key
     wire: str = "anthropic.messages"
     dialect: str = "anthropic"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    simulated: bool = False
-    connect: float = CONNECT_SECONDS
     package: str = "anthropic"
 
     def prepare(self, request: Request) -> dict[str, Any]:
@@ -42,9 +34,7 @@ class AnthropicProvider:
                 why="It carries the calls to Claude models.",
                 hint='Install it: `pip install "llmkit[anthropic]"`.',
             )
-        if self.key.needed:
-            self.key.get(self.name)
-        return wires.write(self.wire, request, dialect=self.dialect)
+        return super().prepare(request)
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
@@ -61,11 +51,7 @@ class AnthropicProvider:
         client = anthropic.AsyncAnthropic(
             api_key="fetched-for-each-request", base_url=self.base_url, http_client=self._http(clients)
         )
-        return {
-            name: value
-            for name, value in client.default_headers.items()
-            if isinstance(value, str) and name.lower() not in ("authorization", "x-api-key")
-        }
+        return headers_of(client)
 
     @staticmethod
     def _http(clients: Clients) -> httpx2.AsyncClient:

@@ -8,39 +8,25 @@ and one URL, so the SDK is kept for what it is needed for: Vertex credentials, f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from llmkit import wire as wires
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
-from llmkit.providers.keys import Key
-from llmkit.providers.tuning import CONNECT_SECONDS
+from llmkit.providers.server import Server
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
 
 
-@dataclass(frozen=True)
-class GeminiProvider:
+@dataclass(frozen=True, kw_only=True)
+class GeminiProvider(Server):
     """The Gemini API."""
 
-    name: str
-    base_url: str
-    key: Key
     wire: str = "gemini.generate"
     dialect: str = "gemini"
-    api_version: str = "v1beta"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    simulated: bool = False
-    connect: float = CONNECT_SECONDS
     package: str = "openai"
-
-    def prepare(self, request: Request) -> dict[str, Any]:
-        """The body; raises before anything is sent if the request or the key is no good."""
-        if self.key.needed:
-            self.key.get(self.name)
-        return wires.write(self.wire, request, dialect=self.dialect)
+    api_version: str = "v1beta"
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""

@@ -27,7 +27,7 @@ const trap = () => { window.ran += 1; try { window.top.ran += 1 } catch {} };
 window.alert = window.confirm = window.prompt = trap;
 """
 #: What a page made of answers must not hold, in any form of them.
-FORBIDDEN = """() => [...document.querySelectorAll('.llmkit-reply *, .llmkit-grid *')].filter(node =>
+FORBIDDEN = """() => [...document.querySelectorAll('.llmkit-reply *, .llmkit-compare *')].filter(node =>
     ['SCRIPT', 'IMG', 'IFRAME', 'FORM', 'INPUT', 'SVG', 'MATH', 'OBJECT', 'EMBED', 'LINK', 'STYLE', 'VIDEO', 'AUDIO',
      'BASE', 'META'].includes(node.tagName.toUpperCase())
     || (node.tagName === 'BUTTON' && !node.matches('.llmkit-stop'))
