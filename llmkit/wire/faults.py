@@ -120,6 +120,10 @@ _TITLES: Mapping[_Kind, str] = {
     e.ServerError: "The provider failed",
     e.MidStreamError: "The provider broke off the answer",
 }
+#: How a body begins that is compressed and was not unpacked.
+GZIP = b"\x1f\x8b"
+#: Words that only repeat the status.
+_ONLY_STATUS = re.compile(r"(?i)(?=.*\d)(error|http|status|code|[\d\s.,:;!()#-])*")
 _NUMBER = r"(\d{1,3}(?:,\d{3})+|\d+)"
 #: How providers say how much room there is, and how much was asked for.
 _LIMITS = tuple(
@@ -155,6 +159,8 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> e.LLM
         detail: dict[str, Any] = {"message": f"to {_host(headers.get('location', ''))}"}
     else:
         detail = parse(body)
+        if _ONLY_STATUS.fullmatch(str(detail.get("message") or "")):
+            detail["message"] = ""  # the title says it already
         kind = classify(status, detail)
     return build(
         kind,
@@ -248,6 +254,8 @@ def _first(patterns: tuple[re.Pattern[str], ...], message: str) -> int | None:
 
 def parse(body: bytes) -> dict[str, Any]:
     """What an error body says, whether it is JSON or a page of HTML: message, type, code."""
+    if body.startswith(GZIP):
+        return {"message": "What it said is compressed, and was not unpacked."}
     text = body.decode("utf-8", "replace").strip()
     for line in (text, *(ln.removeprefix("data:") for ln in text.splitlines() if ln.startswith("data:"))):
         try:

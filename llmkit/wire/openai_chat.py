@@ -132,7 +132,8 @@ class ChatReader(Reader):
     def on_done_marker(self, out: list[Event]) -> None:
         """The end, if there was anything before it."""
         if self.frames:
-            super().on_done_marker(out)
+            self.complete = True
+            self.finish(out)
         else:
             self.fail(truncated("The server said that it was done before it had said anything."), out)
 

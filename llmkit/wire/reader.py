@@ -63,9 +63,9 @@ class Reader(ABC):
         """A whole answer in one JSON document."""
 
     def on_done_marker(self, out: list[Event]) -> None:
-        """``data: [DONE]``: evidence, and the end, on the wires that have it."""
-        self.complete = True
-        self.finish(out)
+        """``data: [DONE]``: the end of a whole answer. Evidence of one only on the wires that have it."""
+        if self.complete:
+            self.finish(out)
 
     def before_end(self, out: list[Event]) -> None:
         """The body is over: a last chance to weigh evidence."""
@@ -118,6 +118,14 @@ class Reader(ABC):
                 self.before_end(out)
         if not self.ended:
             self.finish(out)
+        return out
+
+    def cut(self, why: str) -> list[Event]:
+        """The body broke off: whatever was whole by then still counts."""
+        if self.complete or self.status >= 300:
+            return self.end()
+        out: list[Event] = []
+        self.fail(truncated(why), out)
         return out
 
     def _frame(self, name: str | None, data: bytes, out: list[Event], *, last: bool) -> None:
@@ -253,6 +261,12 @@ class Reader(ABC):
 
 
 def _no_answer(body: bytes) -> e.NotAStream:
+    if body.startswith(faults.GZIP):
+        return e.NotAStream(
+            "The server's answer is compressed, and was not unpacked.",
+            why="Its bytes are gzip's, though nothing unpacked them on the way.",
+            hint="Unpack it first, or ask for it without compression (`Accept-Encoding: identity`).",
+        )
     return e.NotAStream(
         "The server answered with something that is no model's answer.",
         why=f"It sent: {faults.plain(body[:2000].decode('utf-8', 'replace'), 200)}",
