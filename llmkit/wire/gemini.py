@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 WIRE = "gemini.generate"
 _SIGNATURE = "signature"
+_BESIDE = frozenset(("text", "thought", "thoughtSignature"))
+_LEFT_OUT = "The server sent more after the end of the answer; it is left out."
 _STOPS: Mapping[str, str] = {
     "STOP": "stop",
     "MAX_TOKENS": "max_tokens",
@@ -70,6 +72,7 @@ class GeminiReader(Reader):
         self._citations: list[Mapping[str, Any]] = []
         self._call: ToolDraft | None = None
         self._arguments = ArgumentsDraft()
+        self._every_chunk_stops = True  # so far: as old models had it
 
     def on_frame(self, event: str | None, frame: dict[str, Any], out: list[Event]) -> None:
         """One chunk; a whole answer has the same shape."""
@@ -78,8 +81,12 @@ class GeminiReader(Reader):
             if not self.complete:
                 self.fail(faults.from_frame(frame, started=draft.started), out)
             return
-        if draft.id is None and type(name := frame.get("responseId")) is str:
-            draft.id = name
+        if type(name := frame.get("responseId")) is str:
+            if draft.id is None:
+                draft.id = name
+            elif self.complete and name != draft.id:
+                draft.note(_LEFT_OUT)
+                return
         if draft.model is None and type(model := frame.get("modelVersion")) is str:
             draft.model = model
         for candidate in frame.get("candidates") or ():
@@ -120,8 +127,14 @@ class GeminiReader(Reader):
 
     def _candidate(self, candidate: dict[str, Any], out: list[Event]) -> None:
         content = candidate.get("content")
-        if content is not None:
-            for part in content.get("parts") or ():
+        if content is not None and (parts := content.get("parts")):
+            stops = candidate.get("finishReason")
+            if self.complete and not (stops and self._every_chunk_stops) and any(map(_says, parts)):
+                self.draft.note(_LEFT_OUT)
+                return
+            if stops != "STOP":
+                self._every_chunk_stops = False
+            for part in parts:
                 self._part(part, out)
         if (reason := candidate.get("finishReason")) and type(reason) is str:
             self._close(out)
@@ -230,6 +243,11 @@ class GeminiReader(Reader):
             self._call = None
             out.append(ToolCallDelta(call.index, call.part().arguments_json))
             self.close_tool(call, out)
+
+
+def _says(part: Mapping[str, Any]) -> bool:
+    """Is this more of the answer? (A signature on an empty text belongs to what came before.)"""
+    return bool(part.get("text")) or any(name not in _BESIDE for name in part)
 
 
 def _sources(grounding: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -56,6 +56,10 @@ _BROKEN = ("error", "abort", "aborted", "network_error", "server_error", "insuff
 #: Padding against traffic analysis, and what says only that a chunk is a chunk.
 _NOISE = frozenset(("obfuscation", "p", "object"))
 _CHOICE = frozenset(("index", "delta", "message", "finish_reason", "error"))
+#: Where an answer is: none of these goes on once it is over.
+_SAID_BY = frozenset(
+    ("content", "tool_calls", "function_call", "refusal", "images", "audio", "reasoning_details")
+)
 _MESSAGE = frozenset(("content", "role", "reasoning_details"))
 
 
@@ -81,9 +85,11 @@ class ChatReader(Reader):
         self._fields: dict[str, Any] = {}  # the frame's fields beside the choices, as they were last
         self._quiet: dict[str, Any] = {}  # the choice's fields beside the delta, likewise
         self._calls = CallReader(self.draft)
+        self._said_by = _SAID_BY | set(dialect.reasoning_fields)
         self._usage: dict[str, Any] = {}
         self._only_usage = False  # nothing but a usage frame says that the answer is whole
         self._finish: str | None = None
+        self._over = False  # a reason to finish has come: the answer is said
         self._details: list[dict[str, Any]] = []
         self._details_at: Fixed | None = None
         self._audio: dict[str, list[str]] = {}
@@ -101,7 +107,7 @@ class ChatReader(Reader):
                 self._only_usage = self.complete = False
             for choice in choices:
                 delta = choice.pop("delta", None)
-                if delta is not None and choice == self._quiet:
+                if delta is not None and choice == self._quiet and not self._over:
                     self._message(delta, out)
                 else:
                     self._choice(choice, delta, out)
@@ -181,12 +187,16 @@ class ChatReader(Reader):
             return
         if delta is None and not whole and choice.get("message"):
             delta, whole = self._rest_of(choice["message"]), True
+        if delta and self._over:
+            delta = self._after_the_end(delta)
         if delta:
             self._message(delta, out, whole=whole)
         finish = choice.get("finish_reason")
         if finish is not None and (finish or whole):
             self._finish = str(finish)
             self._only_usage, self.complete = False, True
+            # Some write "null" for no reason at all: no sign that nothing more is said.
+            self._over = self._over or self._finish.lower() not in ("", "null", "none")
             if self._finish.lower() in _BROKEN and self._fault is None:
                 self._fault = {"message": f"It stopped with {finish!r}.", "type": finish}
         if error := choice.get("error"):
@@ -194,6 +204,14 @@ class ChatReader(Reader):
         self._beside_message(choice)
         if not finish and not choice.get("logprobs"):
             self._quiet = choice
+
+    def _after_the_end(self, message: dict[str, Any]) -> dict[str, Any]:
+        """What may still come once the answer is said: what belongs to it, but no more of it."""
+        more = {name: value for name, value in message.items() if value and name in self._said_by}
+        if not more:
+            return message
+        self.draft.note("The server sent more after the end of the answer; it is left out.")
+        return {name: value for name, value in message.items() if name not in more}
 
     def _other(self, index: int) -> ChatReader:
         if index not in self._others:

@@ -512,3 +512,56 @@ def test_what_other_providers_left_in_the_history_does_not_go_back():
         ThinkingPart("hm", "anthropic's signature"), OpaquePart("anthropic.messages", "compaction", {}), "Hi"
     )
     assert write(Message.user("?"), said)["contents"][1]["parts"] == [{"text": "Hi"}]
+
+
+# -- after the end ------------------------------------------------------------------------------
+
+# Old models wrote STOP into every chunk, so a reason to finish alone does not end an answer. It does
+# where it was news: once a chunk with words came without a reason, the first reason is the end. And a
+# chunk without a reason, after one with it, is none of such a model's either.
+
+
+def test_a_model_that_stops_in_every_chunk_is_read_to_its_end():
+    reply = read(*(chunk({"text": word}, finish="STOP") for word in "abc"))
+    assert reply.text == "abc"
+    assert not reply.notes
+
+
+def test_such_a_model_may_end_for_another_reason():
+    reply = read(chunk({"text": "a"}, finish="STOP"), chunk({"text": "b"}, finish="MAX_TOKENS"))
+    assert (reply.text, str(reply.stop_reason)) == ("ab", "max_tokens")
+
+
+@pytest.mark.parametrize("finish", [None, "STOP", "MAX_TOKENS"])
+@pytest.mark.parametrize("late", [{"text": "no"}, {"functionCall": {"name": "f", "args": {}}}])
+def test_what_comes_after_the_end_is_no_part_of_the_answer(late, finish):
+    reply = read(chunk({"text": "Hel"}), chunk({"text": "lo"}, finish="STOP"), chunk(late, finish=finish))
+    assert (reply.text, reply.tool_calls, str(reply.stop_reason)) == ("Hello", (), "stop")
+    assert any("more after the end" in note for note in reply.notes)
+
+
+def test_words_without_a_reason_after_words_with_one_are_left_out():
+    assert read(chunk({"text": "Hi"}, finish="STOP"), chunk({"text": "no"})).text == "Hi"
+
+
+@pytest.mark.parametrize("finish", [None, "STOP"])
+def test_another_answer_is_not_appended(finish):
+    other = chunk({"text": "no"}, finish=finish, responseId="r2", usageMetadata={"promptTokenCount": 99})
+    reply = read(chunk({"text": "Hi"}, finish="STOP", usageMetadata={"promptTokenCount": 3}), other)
+    assert (reply.text, reply.id, reply.usage.input) == ("Hi", "r1", 3)
+    assert any("more after the end" in note for note in reply.notes)
+
+
+def test_what_belongs_to_the_answer_may_come_after_its_end():
+    reply = read(
+        chunk({"text": "Hel"}),
+        chunk({"text": "lo"}, finish="STOP"),
+        chunk({"text": "", "thoughtSignature": "s"}),
+        chunk(candidate={"groundingMetadata": {"webSearchQueries": ["q"]}}),
+        {"usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}},
+    )
+    assert reply.text == "Hello"
+    assert any(isinstance(part, OpaquePart) for part in reply.message.parts)
+    assert reply.raw["groundingMetadata"] == {"webSearchQueries": ["q"]}
+    assert reply.usage.input == 3
+    assert not reply.notes

@@ -810,3 +810,78 @@ def test_a_server_without_schemas_is_told_the_schema_in_words():
     assert made["response_format"] == {"type": "json_object"}
     assert made["messages"][0]["content"].startswith("Be terse.\n\n")
     assert '"title": "Label!"' in made["messages"][0]["content"]
+
+
+# -- after the end ------------------------------------------------------------------------------
+
+LEFT_OUT = "more after the end"
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"content": " more"},
+        {"content": [{"type": "text", "text": " more"}]},
+        {"tool_calls": [call("f", "{}", index=0, id="t")]},
+        {"function_call": {"name": "f", "arguments": "{}"}},
+        {"reasoning_content": "hm"},
+        {"refusal": "no"},
+        {"images": [{"image_url": {"url": PNG}}]},
+    ],
+)
+def test_what_comes_after_the_end_is_no_part_of_the_answer(late):
+    got = events(say("Hi"), chunk(finish="stop"), chunk(late))
+    assert got[:-1] == [Text("Hi")]
+    reply = got[-1].reply
+    assert (reply.text, reply.thinking, reply.refusal, reply.tool_calls) == ("Hi", "", None, ())
+    assert len(reply.message.parts) == 1
+    assert str(reply.stop_reason) == "stop"
+    assert any(LEFT_OUT in note for note in reply.notes)
+
+
+def test_arguments_do_not_grow_after_the_end():
+    first, late = call("f", '{"a": 1}', index=0, id="t"), call(None, "}", index=0)
+    reply = read(calls(first), chunk(finish="tool_calls"), calls(late))
+    assert [tool.arguments for tool in reply.tool_calls] == [{"a": 1}]
+
+
+def test_the_words_beside_the_reason_to_finish_are_said_before_the_end():
+    reply = read(say("Hel"), say("lo", finish="stop"))
+    assert reply.text == "Hello"
+    assert not reply.notes
+
+
+def test_what_belongs_to_the_answer_may_come_after_its_end():
+    source = {"type": "url_citation", "url_citation": {"url": "https://a.example"}}
+    reply = read(
+        say("Hi"),
+        chunk(finish="stop"),
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"annotations": [source]}),
+        chunk(logprobs={"content": [{"token": "Hi"}]}),
+        HEAD | {"choices": [], "usage": usage(3, 2)},
+    )
+    assert reply.text == "Hi"
+    assert reply.message.parts[0].citations == (source,)
+    assert reply.raw["logprobs"] == {"content": [{"token": "Hi"}]}
+    assert (reply.usage.input, reply.usage.output) == (3, 2)
+    assert not reply.notes
+
+
+@pytest.mark.parametrize("none", ["", "null", None])
+def test_no_reason_to_finish_is_no_end(none):
+    assert read(say("Hel", finish=none), say("lo", finish=none), chunk(finish="stop")).text == "Hello"
+
+
+def test_one_choice_may_go_on_after_another_is_over():
+    def choice(index, delta, finish=None):
+        return HEAD | {"choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
+
+    reply = read(
+        choice(1, {"content": "No"}, "stop"),
+        choice(0, {"content": "Hel"}),
+        choice(0, {"content": "lo"}, "stop"),
+    )
+    assert reply.text == "Hello"
+    assert reply.raw["choices"][0]["text"] == "No"
+    assert not reply.notes
