@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from llmkit.wire.dialects import Dialect
 
 WIRE = "anthropic.messages"
+_COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
 _STOPS: Mapping[str, str] = {
     "end_turn": "stop",
     "max_tokens": "max_tokens",
@@ -116,6 +117,7 @@ class AnthropicReader(Reader):
         self._usage.update({name: value for name, value in usage.items() if value is not None})
         self.draft.usage = read_usage(self._usage)
         self.draft.raw["usage"] = self._usage
+        self.draft.doubt(usage, *_COUNTED)
 
     def _keep(self, source: dict[str, Any], name: str) -> None:
         if (value := source.get(name)) is not None:

@@ -151,6 +151,12 @@ class Draft:
         if text not in self.notes:
             self.notes.append(text)
 
+    def doubt(self, counts: Mapping[str, Any], *names: str) -> None:
+        """Say which of these counts of a usage object are no counts at all."""
+        given = {name: counts[name] for name in names if counts.get(name) is not None}
+        if odd := {name: value for name, value in given.items() if count(value) is None}:
+            self.note(f"The provider's usage is not to be believed, so it counts as unknown: {odd}")
+
     @property
     def started(self) -> bool:
         """Has anything visible come?"""

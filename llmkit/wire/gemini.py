@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 
 WIRE = "gemini.generate"
 _SIGNATURE = "signature"
+_COUNTED = (
+    "promptTokenCount",
+    "cachedContentTokenCount",
+    "toolUsePromptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "totalTokenCount",
+)
 _BESIDE = frozenset(("text", "thought", "thoughtSignature"))
 _LEFT_OUT = "The server sent more after the end of the answer; it is left out."
 _STOPS: Mapping[str, str] = {
@@ -114,6 +122,7 @@ class GeminiReader(Reader):
         """The reply as it stands. (Counts and sources are read once, here, not once a chunk.)"""
         draft = self.draft
         draft.usage = read_usage(self._usage)
+        draft.doubt(self._usage, *_COUNTED)
         if self._usage:
             draft.raw["usageMetadata"] = self._usage
         if self._grounding:

@@ -151,3 +151,29 @@ def test_a_done_marker_after_the_end_does_no_harm(name):
     """Proxies of one kind append it to whatever they pass on."""
     reply = wire.read(name, sse(*HALVES[name], ENDS[name]) + DONE)
     assert (reply.text, reply.complete, str(reply.stop_reason)) == ("half", True, "stop")
+
+
+# -- usage ----------------------------------------------------------------------------------------
+
+COUNTS = {
+    "openai.chat": ("usage", "prompt_tokens"),
+    "openai.responses": ("usage", "input_tokens"),
+    "anthropic.messages": ("usage", "input_tokens"),
+    "gemini.generate": ("usageMetadata", "promptTokenCount"),
+}
+
+
+@pytest.mark.parametrize("odd", [-5, float("nan"), float("inf"), 10**15, "12", 1.5])
+@pytest.mark.parametrize("name", WIRES)
+def test_a_count_that_is_none_earns_a_note(name, odd):
+    place, field = COUNTS[name]
+    reply = wire.read(name, json.dumps(WHOLE[name] | {place: {field: odd}}).encode())
+    assert reply.usage.input is None
+    assert [field in note and "not to be believed" in note for note in reply.notes] == [True]
+
+
+@pytest.mark.parametrize("fine", [0, 7, None])
+@pytest.mark.parametrize("name", WIRES)
+def test_a_count_that_is_one_earns_none(name, fine):
+    place, field = COUNTS[name]
+    assert not wire.read(name, json.dumps(WHOLE[name] | {place: {field: fine}}).encode()).notes
