@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from llmkit.core.errors import BadRequest, UnknownModel, UnknownProvider
-from llmkit.core.messages import Message, Part, TextPart, as_messages
+from llmkit.core.errors import UnknownModel
 from llmkit.core.reply import Reply
-from llmkit.core.request import Options, Request, ToolSpec
+from llmkit.core.request import ToolSpec
 from llmkit.core.signal import Signal
 from llmkit.engine import logs, settings
 from llmkit.engine.budget import Budget
@@ -24,6 +22,7 @@ from llmkit.engine.cache import Cache
 from llmkit.engine.call import Call, Keep, Labels
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
+from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_text
 from llmkit.engine.playback import Playback
 from llmkit.engine.purse import Purse
 from llmkit.engine.recording import Recorder, Recording, asked
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger("llmkit")
-Prompt = str | Message | Part | Iterable[Message | Mapping[str, Any]]
-_OPTIONS = ("max_tokens", "temperature", "top_p", "stop", "seed", "think", "extra")
+__all__ = ["Prompt", "Session", "as_options", "as_prompt", "default_session"]
 
 
 class Session:
@@ -106,16 +104,14 @@ class Session:
         "medium", "high", "max" or a number of tokens), ``extra`` (goes into the request as it is).
         What is known to be wrong raises here, before anything is sent.
         """
-        stop = Signal.never() if signal is None else signal | Signal.never()  # siblings go on when one stops
-        if timeout is not None:
-            stop = stop | Signal.timeout(timeout)
-        request = Request(
+        request = as_request(
+            prompt,
             model=model or self.default_model or "default",
-            messages=as_prompt(prompt),
-            signal=stop,
+            options=options,
+            signal=signal,
+            timeout=timeout,
             system=system,
-            options=as_options(options),
-            tools=tuple(tools),
+            tools=tools,
             tool_choice=tool_choice,
             schema=schema,
             stream=stream,
@@ -263,61 +259,26 @@ class Session:
                     return entry.provider, entry.default
             entry = self.registry.entry("sim")
             return entry.provider, str(entry.default)
+        wanted = as_text("model", wanted, 'for example "sonnet" or "sim/swift"').strip()
         wanted = self.registry.aliases.get(wanted, wanted)
-        provider, slash, name = wanted.partition("/")
-        if slash and provider in self.registry:
-            entry = self.registry.entry(provider)
-            if not name:
-                raise UnknownModel(
-                    f"{wanted!r} names no model.", hint="Write it as provider/model, for example sim/swift."
-                )
-            return entry.provider, name
-        place, name = aliases.split(wanted)
-        if place is None or place not in self.registry:
-            raise self._unknown(wanted, provider if slash else None)
-        return self.registry[place], name
-
-    def _unknown(self, wanted: str, provider: str | None = None) -> UnknownModel | UnknownProvider:
-        near = catalogue.nearest(wanted)
-        why = f"Did you mean {' or '.join(near)}?" if near else ""
-        if provider is not None and (close := difflib.get_close_matches(provider, list(self.registry), n=2)):
-            why = f"There is no provider {provider!r}; did you mean {' or '.join(close)}?"
-        return UnknownModel(
-            f"No provider here knows a model named {wanted!r}.",
-            why=why,
-            hint="Nothing was sent. A model is named by an alias (sonnet, luna, flash) or as provider/model.",
-            model=wanted,
-        )
-
-
-def as_prompt(prompt: Prompt) -> tuple[Message, ...]:
-    """The messages of a prompt; an empty one is refused."""
-    try:
-        messages = as_messages(prompt)
-    except (TypeError, ValueError) as error:
-        raise BadRequest("The prompt can't be used.", why=str(error), hint="Nothing was sent.") from None
-    if not any(says_something(message) for message in messages):
-        raise BadRequest("The prompt is empty.", hint="Write what you want to ask. Nothing was sent.")
-    return messages
-
-
-def says_something(message: Message) -> bool:
-    """Is there anything in it but blanks?"""
-    return any(not isinstance(part, TextPart) or part.text.strip() for part in message.parts)
-
-
-def as_options(options: Mapping[str, Any]) -> Options:
-    """Options by name; an unknown one is refused with the nearest."""
-    for name in options:
-        if name not in _OPTIONS:
-            near = difflib.get_close_matches(name, _OPTIONS, n=1)
-            raise BadRequest(
-                f"There is no option {name!r}.",
-                why=f"Did you mean {near[0]!r}?" if near else "",
-                hint=f"Options are {', '.join(_OPTIONS)}. Nothing was sent.",
+        place: str | None
+        place, slash, name = wanted.partition("/")
+        if slash:
+            self.registry.entry(place)  # or it says which names are near
+        else:
+            place, name = aliases.split(wanted)
+        if place is None or place not in self.registry or not name.strip():
+            near = catalogue.nearest(wanted)
+            raise UnknownModel(
+                f"No provider here knows a model named {wanted!r}.",
+                why=f"Did you mean {' or '.join(near)}?" if near else "No known name is like it.",
+                hint="A model is named by an alias (sonnet, luna, flash, swift, …) or as provider/model, where the "
+                f"providers are {', '.join(self.registry)}. Nothing was sent.",
+                model=wanted,
             )
-    stop = options.get("stop") or ()
-    return Options(**{**options, "stop": (stop,) if isinstance(stop, str) else tuple(stop)})
+        entry = self.registry.entry(place)
+        entry.check(name)
+        return entry.provider, name
 
 
 _default: Session | None = None

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
-from llmkit.core.request import Request
-from llmkit.core.signal import Signal
-from llmkit.engine.session import Prompt, Session, as_options, as_prompt
+from llmkit.engine.inputs import Prompt, as_prompt, as_request
+from llmkit.engine.session import Session
 from llmkit.jobs.pump import Errand, Status
 
 T = TypeVar("T")
@@ -162,22 +161,14 @@ def at_once_from(max_concurrency: int) -> int:
 def check(session: Session, prompt: Prompt, *, model: str | None, more: Mapping[str, Any]) -> None:
     """Raise for what is known to be wrong with a call: no such model, no key, no such option, nothing asked."""
     parameters = inspect.signature(Session.stream).parameters.values()
+    said = inspect.signature(as_request).parameters.keys() - {"prompt", "model", "options"}
     taken = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-    asked = {name: value for name, value in more.items() if name in taken}
-    options = as_options({name: value for name, value in more.items() if name not in taken})
-    messages = as_prompt(prompt)
+    options = {name: value for name, value in more.items() if name not in taken}
+    given = {name: value for name, value in more.items() if name in said}
+    request = as_request(prompt, model=model or "default", options=options, **given)
     if (
         session.tape is not None and session.tape.mode != "off"
     ):  # what was recorded replays where there is no key and no such provider
         return
     provider, name = session.resolve(model)
-    wanted = {field.name for field in fields(Request)} & set(asked) - {"signal", "model"}
-    given: dict[str, Any] = {key: tuple(asked[key]) if key == "tools" else asked[key] for key in wanted}
-    request = Request(
-        model=name,
-        messages=messages,
-        signal=Signal.never(),
-        options=options,
-        **given,
-    )
-    provider.prepare(request)
+    provider.prepare(request.with_(model=name))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmkit.core.errors import MissingKey
+from llmkit.models import catalogue
 
 _MASK = "•••"
 _ENDINGS = ("_API_KEY", "_AUTH_TOKEN")
@@ -49,23 +50,31 @@ class Key:
         """Is there a key (or none needed)?"""
         return not self.needed or bool(self._find())
 
-    def get(self, provider: str) -> str:
-        """The key itself, for the moment of signing; raises :class:`MissingKey` with what to do."""
+    def get(self, provider: str, model: str = "") -> str:
+        """The key itself, for the moment of signing; raises :class:`MissingKey` with what to do.
+
+        ``model`` is what was to be asked: a name that nobody knows may be why this provider was meant at all.
+        """
         if found := self._find():
             _used.add(found)
             return found
         if not self.needed:
             return "none"
-        name = self.env[0] if self.env else "api_key"
+        why = "The configuration gives none."
+        todo = "Write `api_key: ${NAME_OF_A_VARIABLE}` into the configuration"
+        if self.env:
+            name = self.env[0]
+            why = f"{' and '.join(self.env)} {'is' if len(self.env) == 1 else 'are'} not set."
+            todo = (
+                f"Set it before starting Jupyter (`export {name}=…`), or here without showing it: "
+                f"`import os, getpass; os.environ[{name!r}] = getpass.getpass()`"
+            )
         raise MissingKey(
             f"There is no API key for {provider}.",
-            why=f"{' and '.join(self.env)} {'is' if len(self.env) == 1 else 'are'} not set."
-            if self.env
-            else "The configuration gives none.",
-            hint=f"Set it before starting Jupyter (`export {name}=…`), or here without showing it:\n"
-            f"`import os, getpass; os.environ[{name!r}] = getpass.getpass()`\n"
-            "With no key at all, the built-in simulator answers: `%%llm sim/swift`.",
+            why=f"{why} {_meant(provider, model)}".strip(),
+            hint=f"{todo}; or ask the built-in simulator, `sim/swift`, which answers without a key.",
             provider=provider,
+            model=model or None,
         )
 
     def _find(self) -> str | None:
@@ -81,6 +90,14 @@ class Key:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (self.env, self.needed))
+
+
+def _meant(provider: str, model: str) -> str:
+    """A question about the model's name, where the catalogue knows only others like it."""
+    if not model or catalogue.facts(provider, model).known:
+        return ""
+    near = [name.removeprefix(f"{provider}/") for name in catalogue.nearest(f"{provider}/{model}")]
+    return f"Did you mean {' or '.join(near)}?" if near and model not in near else ""
 
 
 def _rebuild(env: tuple[str, ...], needed: bool) -> Key:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmkit.core.errors import ConfigError, UnknownProvider
+from llmkit.core.errors import ConfigError, UnknownModel, UnknownProvider
 from llmkit.providers import endpoints, yamlfile
 from llmkit.providers.anthropic import AnthropicProvider
 from llmkit.providers.base import Provider
@@ -44,6 +44,28 @@ class Entry:
     default: str | None
     key: Key
 
+    def check(self, model: str) -> None:
+        """Refuse a name that can't be right: the simulator knows all of its models, and others may have
+        newer ones than we know."""
+        if not self.provider.simulated:
+            return
+        from llmkit.sim.models import MODELS, known
+
+        if known(model) is not None:
+            return
+        names = [name.removeprefix("sim/") for name in MODELS]
+        near = difflib.get_close_matches(re.split("[:@]", model.lower())[0], names, n=2)
+        raise UnknownModel(
+            f"The simulator has no model named {model!r}.",
+            why=f"Did you mean {' or '.join(f'{self.provider.name}/{name}' for name in near)}?"
+            if near
+            else "None of its models has a name like it.",
+            hint=f"Its models are {', '.join(f'{self.provider.name}/{name}' for name in names)}. "
+            "Nothing was sent.",
+            provider=self.provider.name,
+            model=model,
+        )
+
 
 class Registry:
     """The providers of a session.
@@ -58,8 +80,12 @@ class Registry:
             raise _bad(
                 f"unknown section {min(unknown)!r}", f"The sections are {', '.join(sorted(_SECTIONS))}."
             )
-        self.aliases: Mapping[str, str] = dict(plain.get("aliases") or {})
-        self.default_model: str | None = plain.get("default_model")
+        self.aliases: Mapping[str, str] = _texts("aliases", plain.get("aliases"))
+        default = plain.get("default_model")
+        if default is not None and not isinstance(default, str):
+            raise _bad("default_model is no text", f"It is {type(default).__name__}.")
+        self.default_model: str | None = default
+        providers = _named("providers", plain.get("providers"))
         self.tuning = tuning(plain)
         self.settings: Mapping[str, Any] = {name: plain[name] for name in _SETTINGS if plain.get(name)}
         self._entries: dict[str, Entry] = {}
@@ -67,32 +93,35 @@ class Registry:
         for name, preset in PRESETS.items():
             if preset.base_url:
                 self._entries[name] = _entry(name, preset, {}, self.tuning.connect)
-        for name, fields in (plain.get("providers") or {}).items():
+        for name, fields in providers.items():
             self._entries[name] = _from_config(name, fields, self.tuning.connect_for(name))
             self._configured.append(name)
 
     def __contains__(self, name: object) -> bool:
-        return name == "sim" or name in self._entries or SYNONYMS.get(str(name)) in self._entries
+        return name in ("sim", *self._entries) or SYNONYMS.get(str(name)) in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self._entries, "sim"])
+        return iter(dict.fromkeys([*self._entries, "sim"]))
 
     def __getitem__(self, name: str) -> Provider:
         return self.entry(name).provider
 
     def entry(self, name: str) -> Entry:
         """The provider of that name; :class:`UnknownProvider` with the nearest names if there is none."""
-        if name == "sim":
-            return _simulator()
         if name in self._entries:
             return self._entries[name]
+        if name == "sim":
+            return _entry(name, _simulator(), {}, self.tuning.connect_for(name))
         if (same := SYNONYMS.get(name)) in self._entries:
             return self._entries[str(same)]
-        near = difflib.get_close_matches(name, list(self), n=3)
+        near = difflib.get_close_matches(name.lower(), list(self), n=3)
         raise UnknownProvider(
             f"There is no provider named {name!r}.",
-            why=f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else "",
-            hint=f"The providers are {', '.join(self)}.",
+            why=f"Did you mean {' or '.join(repr(n) for n in near)}?"
+            if near
+            else "No known name is like it.",
+            hint=f"The providers are {', '.join(self)}. Nothing was sent.",
+            provider=name,
         )
 
     def ready(self) -> tuple[str, ...]:
@@ -107,6 +136,13 @@ def load(config: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
         return {}
     if isinstance(config, Mapping):
         return dict(config)
+    if not isinstance(config, str | Path) or not str(config).strip():
+        raise _bad(
+            f"it is {type(config).__name__}, not a mapping or a file's path"
+            if config != ""
+            else "its path is empty",
+            'For example {"providers": {…}} or "llmkit.yaml".',
+        )
     path = Path(config)
     plain = yamlfile.read(path)
     if not isinstance(plain, dict | None):
@@ -124,7 +160,7 @@ def _from_config(name: str, fields: Any, connect: float) -> Entry:
     kind = fields.get("type", name)
     kind = SYNONYMS.get(kind, kind)
     if kind == "sim":
-        return _simulator()
+        return _entry(name, _simulator(), fields, connect, kind)
     if kind not in PRESETS:
         near = difflib.get_close_matches(str(kind), PRESETS, n=2)
         raise _bad(f"{where} has the unknown type {kind!r}", f"Nearest: {', '.join(near)}." if near else "")
@@ -172,7 +208,9 @@ def _entry(
     provider: Provider
     match preset.sdk:
         case "openai":
-            provider = OpenAIProvider(wire=wire, dialect=dialect, **common)
+            # At an address of its own it may be anything; the simulator's own headers then say what it is.
+            simulated = kind == "sim" and not fields.get("base_url")
+            provider = OpenAIProvider(wire=wire, dialect=dialect, simulated=simulated, **common)
         case "anthropic":
             # Manuals write the address with and without the version; these wires put it into the path.
             common["base_url"] = base_url.removesuffix("/v1")
@@ -212,15 +250,32 @@ def _check_kinds(where: str, fields: Mapping[str, Any]) -> None:
             raise _bad(f"{where}.headers.{name} holds a reference", "Only `api_key` is filled in.")
 
 
-def _simulator() -> Entry:
+def _simulator() -> Preset:
     # The simulator starts with the first call that needs it, never before.
     from llmkit.sim import default
 
-    key = Key(needed=False)
-    provider = OpenAIProvider(
-        name="sim", base_url=default().url + "/v1", key=key, wire="openai.chat", dialect="sim", simulated=True
-    )
-    return Entry(provider, "swift", key)
+    return Preset("openai", default().url + "/v1", needs_key=False, default="swift")
+
+
+def _named(section: str, given: Any) -> Mapping[str, Any]:
+    """A section whose entries have names."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise _bad(f"{section} is no mapping", f"It is {type(given).__name__}; each entry needs a name.")
+    for name in given:
+        if not isinstance(name, str) or not name.strip():
+            raise _bad(f"{section} has an entry named {name!r}", "A name is text.")
+    return given
+
+
+def _texts(section: str, given: Any) -> dict[str, str]:
+    """A section of names and texts."""
+    named = _named(section, given)
+    for name, value in named.items():
+        if not isinstance(value, str):
+            raise _bad(f"{section}.{name} is no text", f"It is {type(value).__name__}.")
+    return dict(named)
 
 
 def _bad(what: str, why: str) -> ConfigError:

@@ -18,7 +18,7 @@ def test_use_sets_the_model_of_cells_that_name_none(kernel):
     assert shown(kernel, "use swift") == "Cells that name no model now ask sim/swift."
     kernel.run("%%llm -q --no-history\nhi")
     assert kernel.value("_llm.model") == "sim/swift"
-    assert "UnknownModel" in kernel.run("%llm use nobody/knows").error["ename"]
+    assert "UnknownProvider" in kernel.run("%llm use nobody/knows").error["ename"]
     assert shown(kernel, "use") == "Cells that name no model ask sim/swift."
     kernel.run("%config LLMMagics.model = ''")
 

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 import llmkit
-from llmkit.core.errors import ConfigError, LLMKitError, UnknownModel, UnknownProvider
+from llmkit.core.errors import (
+    ConfigError,
+    LLMKitError,
+    MissingKey,
+    ModelNotFound,
+    UnknownModel,
+    UnknownProvider,
+)
 from llmkit.providers.registry import Registry
+from llmkit.sim import Say, Simulator
 
 
 def test_the_simulator_answers_where_no_key_is_set_and_says_so() -> None:
@@ -55,10 +63,104 @@ def test_an_unknown_model_is_refused_with_the_nearest_names(written: str, near: 
 
 
 def test_an_unknown_provider_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UnknownModel, match="openrouter"):
+    with pytest.raises(UnknownProvider, match="openrouter"):
         llmkit.ask("hello", model="openruter/some-model")
+    with pytest.raises(UnknownProvider, match="anthropic, openai"):
+        llmkit.ask("hello", model="xx/yy")
     with pytest.raises(UnknownProvider):
         Registry()["nobody"]
+
+
+def test_a_name_like_no_other_is_refused_with_some_that_are_known() -> None:
+    with pytest.raises(UnknownModel, match=r"(?s)sonnet.*swift.*openai") as caught:
+        llmkit.ask("hello", model="nosuch")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("written", ["sim/swft", "sim/swft@status=500", "sim/swft:rate=5", "x/swft"])
+def test_the_simulator_knows_all_of_its_models(written: str) -> None:
+    session = llmkit.Session({"providers": {"x": {"type": "sim"}}})
+    with pytest.raises(UnknownModel, match=f"Did you mean {written.partition('/')[0]}/swift") as caught:
+        session.ask("hello", model=written)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_simulated_model_like_no_other_is_refused_with_all_there_are() -> None:
+    with pytest.raises(UnknownModel, match="sim/swift, sim/sage") as caught:
+        llmkit.ask("hello", model="sim/nosuch")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["swift", "bench:tokens=2,rate=0,ttft=0", "swift@status=500", "sim/swift"])
+def test_a_simulated_model_may_be_written_with_settings_and_faults(name: str) -> None:
+    provider, model = llmkit.Session().resolve(f"sim/{name}")
+    assert (provider.name, model) == ("sim", name)
+
+
+@pytest.mark.parametrize("kind", ["sim", "compatible"])
+def test_a_simulator_of_ones_own_may_know_other_models(simulator: Simulator, kind: str) -> None:
+    session = llmkit.Session({"providers": {"sim": {"type": kind, "base_url": simulator.url + "/v1"}}})
+    before = simulator.attempts
+    assert session.ask("hello", model="sim/of-my-own").provider == "sim"
+    assert simulator.attempts == before + 1
+
+
+def test_the_simulator_may_have_another_name() -> None:
+    session = llmkit.Session({"providers": {"x": {"type": "sim", "default_model": "sage"}}})
+    reply = session.ask("hello", model="x/swift")
+    assert (reply.provider, reply.simulated) == ("x", True)
+    assert reply.cost.source == "simulated"
+    assert [session.resolve()[0].name, session.resolve()[1]] == ["x", "sage"]
+    assert list(session.usage(simulated=True)["provider"]) == ["x"]
+
+
+@pytest.mark.parametrize("written", ["claude-sonet", "anthropic/claude-sonet"])
+def test_where_the_key_is_missing_a_misspelt_model_is_named_too(written: str) -> None:
+    with pytest.raises(MissingKey) as caught:
+        llmkit.ask("hello", model=written)
+    assert "Did you mean claude-sonnet-" in caught.value.why
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_where_the_key_is_missing_a_known_model_is_not_doubted() -> None:
+    with pytest.raises(MissingKey) as caught:
+        llmkit.ask("hello", model="sonnet")
+    assert "Did you mean" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 3
+    assert "`sim/swift`" in caught.value.hint
+
+
+def test_a_model_newer_than_the_catalogue_may_be_asked(simulator: Simulator) -> None:
+    here = {"type": "openai", "api": "chat", "base_url": simulator.url + "/v1", "api_key": "k" * 9}
+    reply = llmkit.Session({"providers": {"openai": here}}).ask("hello", model="openai/gpt-99")
+    assert reply.text
+
+
+def test_a_model_that_the_provider_does_not_have_is_refused_with_the_nearest(simulator: Simulator) -> None:
+    here = {"type": "openai", "api": "chat", "base_url": simulator.url + "/v1", "api_key": "k" * 9}
+    simulator.script([Say(fault="status=404")])
+    with pytest.raises(ModelNotFound, match=r"Did you mean .*gpt-6-luna"):
+        llmkit.Session({"providers": {"openai": here}}).ask("hello", model="openai/gpt-6-lunna")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        5,
+        "",
+        b"x",
+        {"providers": 5},
+        {"providers": ["openai"]},
+        {"providers": {5: {"type": "openai"}}},
+        {"aliases": 5},
+        {"aliases": {"a": 5}},
+        {"default_model": 5},
+    ],
+)
+def test_a_config_of_the_wrong_kind_is_refused_in_three_lines(config: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        llmkit.Session(config)
+    assert len(str(caught.value).splitlines()) == 3
 
 
 @pytest.mark.parametrize(
