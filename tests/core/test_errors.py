@@ -136,6 +136,8 @@ def test_an_error_has_no_place_for_a_request_a_header_or_a_key():
 
 
 def test_what_a_terminal_would_obey_is_not_shown():
-    error = LLMKitError("No.", why="\x1b[31mred\x1b[0m \x1b]52;c;ZXZpbA==\x07clip \x9b2J \u202eback", hint="Go on.")
+    error = LLMKitError(
+        "No.", why="\x1b[31mred\x1b[0m \x1b]52;c;ZXZpbA==\x07clip \x9b2J \u202eback", hint="Go on."
+    )
     assert str(error) == "No.\nred clip 2J back\nGo on."
     assert error._render_traceback_() == ["LLMKitError: No.", "red clip 2J back", "Go on."]
