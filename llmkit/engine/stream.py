@@ -162,9 +162,15 @@ class Stream:
 
     def reply(self) -> Reply:
         """Wait for the end and return the reply; raises the call's error, which carries ``partial``."""
-        for _ in self.batches():
-            pass
-        return self._result()
+        try:
+            for _ in self.batches():
+                pass
+            return self._result()
+        except Interrupted:
+            raise
+        except KeyboardInterrupt:  # it came between two looks at the queue
+            self.close()
+            raise Interrupted(self.partial) from None
 
     # -- looking ------------------------------------------------------------------------------
 
