@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,11 +95,6 @@ def test_plain_http_where_tls_is_expected_is_a_tls_error() -> None:
     with server(talk) as url:
         error = ask(url.replace("http://", "https://"))
     assert type(error) is errors.TlsError
-
-
-def test_a_certificate_nobody_vouches_for_is_a_tls_error_and_is_not_tried_again() -> None:
-    assert not errors.TlsError.retryable
-    assert issubclass(ssl.SSLCertVerificationError, ssl.SSLError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
