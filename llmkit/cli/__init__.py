@@ -1,5 +1,7 @@
 """The command line: ``llmkit ask``, ``usage``, ``sim``, ``demo``. Reading arguments, nothing else.
 
+A command that is more than a few lines has a file of its own here, with an ``add(commands)``.
+
 >>> main(["--version"])  # doctest: +SKIP
 """
 
