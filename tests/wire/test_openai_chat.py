@@ -1,13 +1,28 @@
-"""OpenAI's chat wire: what an answer means, whoever sends it, and what a request looks like."""
+"""OpenAI's chat wire: what an answer means, whoever sends it."""
 
 from __future__ import annotations
 
 import base64
 import json
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
+from chat_frames import (
+    HEAD,
+    PNG,
+    WIRE,
+    call,
+    calls,
+    chunk,
+    events,
+    failure,
+    read,
+    read_whole,
+    say,
+    sse,
+    usage,
+    write,
+)
 
 from llmkit import wire
 from llmkit.core import errors as e
@@ -17,69 +32,10 @@ from llmkit.core.messages import (
     ImagePart,
     Message,
     OpaquePart,
-    TextPart,
-    ThinkingPart,
     ToolCallPart,
     ToolResultPart,
 )
-from llmkit.core.request import Options, Request, ToolSpec
-from llmkit.core.signal import Signal
 from llmkit.wire.dialects import TOLERANT
-
-WIRE = "openai.chat"
-DONE = b"data: [DONE]\n\n"
-HEAD = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
-PNG = "data:image/png;base64," + base64.b64encode(b"png").decode()
-
-
-def chunk(delta=None, finish=None, **more):
-    choice = {"index": 0, "delta": {} if delta is None else delta, "finish_reason": finish}
-    beside = {name: more.pop(name) for name in ("logprobs", "native_finish_reason") if name in more}
-    return HEAD | {"choices": [choice | beside]} | more
-
-
-def say(text, **more):
-    return chunk({"content": text}, **more)
-
-
-def calls(*fragments, **more):
-    return chunk({"tool_calls": list(fragments)}, **more)
-
-
-def call(name=None, arguments=None, **more):
-    return {"function": {"name": name, "arguments": arguments}} | more
-
-
-def usage(prompt, output, total=None, **more):
-    total = prompt + output if total is None else total
-    return {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": total} | more
-
-
-def sse(*frames, done=True):
-    lines = [b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames]
-    return b"".join([*lines, DONE] if done else lines)
-
-
-def read(*frames, done=True, **more):
-    return wire.read(WIRE, sse(*frames, done=done), **more)
-
-
-def read_whole(message, finish="stop", **more):
-    document = HEAD | {"choices": [{"index": 0, "message": message, "finish_reason": finish}]} | more
-    return wire.read(WIRE, json.dumps(document).encode(), stream=False)
-
-
-def failure(*frames, done=False, **more):
-    with pytest.raises(e.LLMKitError) as caught:
-        read(*frames, done=done, **more)
-    assert caught.value.partial is not None
-    return caught.value
-
-
-def events(*frames, dialect=None):
-    reading = wire.reader(WIRE, dialect=dialect)
-    return reading.feed(sse(*frames)) + reading.end()
-
 
 # -- text ---------------------------------------------------------------------------------------
 
@@ -463,353 +419,6 @@ def test_a_chunk_of_another_shape_stops_the_reading_and_keeps_the_text(delta):
     error = failure(say("so far"), chunk(delta))
     assert isinstance(error, e.MalformedStream)
     assert error.partial.text == "so far"
-
-
-# -- usage and cost -----------------------------------------------------------------------------
-
-
-def counted(dialect=None, **fields):
-    return read(say("x"), chunk(finish="stop"), HEAD | {"choices": [], "usage": fields}, dialect=dialect)
-
-
-def test_cached_tokens_are_taken_out_of_the_input():
-    details = {"cached_tokens": 60, "cache_write_tokens": 10}
-    got = counted(**usage(100, 5, prompt_tokens_details=details)).usage
-    assert (got.input, got.cache_read, got.cache_write, got.total_input) == (30, 60, 10, 100)
-    assert got.source == "provider"
-
-
-def test_the_long_lived_cache_writes_are_told_apart():
-    details = {"cache_write_tokens": 10, "cache_write_tokens_details": {"ttl_30m": 4, "ttl_12h": 6}}
-    got = counted(**usage(100, 5, prompt_tokens_details=details)).usage
-    assert (got.cache_write_5m, got.cache_write_1h, got.input) == (4, 6, 90)
-
-
-def test_reasoning_is_a_part_of_the_output():
-    got = counted(**usage(10, 50, completion_tokens_details={"reasoning_tokens": 40})).usage
-    assert (got.output, got.reasoning) == (50, 40)
-
-
-@pytest.mark.parametrize("dialect", ["xai", None])
-def test_reasoning_beside_the_output_is_seen_by_the_total_and_added(dialect):
-    beside = usage(10, 5, total=55, completion_tokens_details={"reasoning_tokens": 40})
-    assert counted(dialect, **beside).usage.output == 45
-
-
-def test_the_total_has_the_last_word_about_reasoning():
-    inside = usage(10, 50, total=60, completion_tokens_details={"reasoning_tokens": 40})
-    assert counted("xai", **inside).usage.output == 50
-
-
-def test_the_last_usage_counts_and_is_never_summed():
-    frames = [say(letter, usage=usage(10, number)) for number, letter in enumerate("abc", 1)]
-    assert read(*frames, chunk(finish="stop")).usage.output == 3
-
-
-def test_a_count_that_comes_as_null_leaves_the_earlier_one():
-    last = {"prompt_tokens": None, "completion_tokens": 7, "total_tokens": None}
-    got = read(say("x", usage=usage(10, 1)), chunk(finish="stop", usage=last)).usage
-    assert (got.input, got.output) == (10, 7)
-
-
-def test_groqs_own_place_for_usage_is_known():
-    got = read(say("x"), chunk(finish="stop", x_groq={"id": "r", "usage": usage(3, 4)}))
-    assert (got.usage.input, got.usage.output) == (3, 4)
-
-
-def test_no_usage_is_unknown():
-    got = read(say("x"), chunk(finish="stop")).usage
-    assert (got.input, got.output, got.source) == (None, None, "unknown")
-
-
-@pytest.mark.parametrize("bad", [-1, "5", True, 1.5, 1e300])
-def test_a_count_that_cannot_be_is_unknown_and_noted(bad):
-    reply = counted(prompt_tokens=10, completion_tokens=bad)
-    assert (reply.usage.input, reply.usage.output) == (10, None)
-    assert "usage" in reply.notes[0]
-
-
-def test_more_cached_tokens_than_tokens_are_left_out():
-    reply = counted(**usage(100, 5, prompt_tokens_details={"cached_tokens": 500}))
-    assert (reply.usage.input, reply.usage.cache_read, reply.usage.total_input) == (100, None, 100)
-    assert "overlap" in reply.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("dialect", "fields", "dollars"),
-    [
-        ("openrouter", {"cost": 0.0003287}, "0.0003287"),
-        ("xai", {"cost_in_usd_ticks": 5411000}, "0.0005411"),
-        ("perplexity", {"cost": {"total_cost": 0.00501}}, "0.00501"),
-        (None, {"cost": 0.25}, "0.25"),
-    ],
-)
-def test_the_providers_own_cost_is_kept_in_dollars(dialect, fields, dollars):
-    assert counted(dialect, **usage(1, 1), **fields).raw["provider_cost"] == Decimal(dollars)
-
-
-@pytest.mark.parametrize("cost", [-1, "free", None, True, {}])
-def test_a_cost_that_cannot_be_is_none(cost):
-    assert "provider_cost" not in counted("openrouter", **usage(1, 1), cost=cost).raw
-
-
-# -- what is kept -------------------------------------------------------------------------------
-
-
-def test_what_the_reader_cannot_map_is_kept():
-    reply = read(
-        chunk({"content": "a", "channel": "one"}, x_groq={"id": "r"}, system_fingerprint="fp"),
-        chunk({"content": "b", "channel": "two"}, logprobs={"content": [{"token": "b"}], "refusal": None}),
-        chunk(finish="stop", native_finish_reason="end", x_groq={"seed": 1}, service_tier="flex"),
-    )
-    assert reply.raw["x_groq"] == {"id": "r", "seed": 1}
-    assert reply.raw["system_fingerprint"] == "fp"
-    assert reply.raw["message"] == {"channel": ["one", "two"]}
-    assert reply.raw["logprobs"] == {"content": [{"token": "b"}]}
-    assert reply.raw["choice"] == {"native_finish_reason": "end"}
-    assert reply.raw["service_tier"] == "flex"
-
-
-def test_padding_is_not_kept():
-    assert "obfuscation" not in read(say("x", obfuscation="abc"), chunk(finish="stop")).raw
-
-
-def test_reading_the_reply_twice_gives_the_same():
-    reading = wire.reader(WIRE)
-    detail = {"type": "reasoning.text", "text": "a", "index": 0}
-    sound = {"id": "a", "data": base64.b64encode(b"ID3").decode()}
-    reading.feed(sse(chunk({"reasoning_details": [detail], "audio": sound}), say("x"), done=False))
-    assert reading.reply(complete=False) == reading.reply(complete=False)
-
-
-# -- requests -----------------------------------------------------------------------------------
-
-
-def write(*messages, dialect=None, **fields):
-    asked = Request(model="m", messages=messages, signal=Signal.never(), **({"stream": False} | fields))
-    return wire.write(WIRE, asked, dialect=dialect)
-
-
-def content(*parts, **more):
-    return write(Message.user(*parts), **more)["messages"][0]["content"]
-
-
-def test_a_request_is_its_model_and_messages():
-    assert write(Message.user("hi"), system="Be terse.") == {
-        "model": "m",
-        "messages": [{"role": "system", "content": "Be terse."}, {"role": "user", "content": "hi"}],
-    }
-
-
-def test_options_go_by_the_names_of_the_server():
-    options = Options(max_tokens=9, temperature=0.5, top_p=0.9, stop=("END",), seed=1, think="low")
-    assert write(Message.user("q"), options=options, dialect="openai") == {
-        "model": "m",
-        "messages": [{"role": "user", "content": "q"}],
-        "max_completion_tokens": 9,
-        "temperature": 0.5,
-        "top_p": 0.9,
-        "stop": ["END"],
-        "seed": 1,
-        "reasoning_effort": "low",
-    }
-    mistral = write(Message.user("q"), options=options, dialect="mistral")
-    assert (mistral["max_tokens"], mistral["random_seed"]) == (9, 1)
-
-
-def test_extra_fields_come_last():
-    options = Options(max_tokens=9, extra={"max_tokens": 10, "top_k": 5})
-    made = write(Message.user("q"), options=options)
-    assert (made["max_tokens"], made["top_k"]) == (10, 5)
-
-
-def test_a_stream_asks_for_usage_where_the_server_knows_how():
-    asked = write(Message.user("q"), stream=True)
-    assert (asked["stream"], asked["stream_options"]) == (True, {"include_usage": True})
-    assert "stream_options" not in write(Message.user("q"), stream=True, dialect="mistral")
-
-
-def test_pictures_and_files_are_parts_of_the_content():
-    made = content(
-        "See",
-        ImagePart(b"png", detail="low"),
-        ImagePart(url="https://a.b/c.png"),
-        FilePart(b"%PDF", "application/pdf", "a.pdf"),
-        FilePart(file_id="file-1"),
-        FilePart(b"ID3", "audio/mpeg"),
-        FilePart(b"a,b", "text/csv", "t.csv"),
-    )
-    assert made == [
-        {"type": "text", "text": "See"},
-        {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}},
-        {"type": "image_url", "image_url": {"url": "https://a.b/c.png"}},
-        {
-            "type": "file",
-            "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
-        },
-        {"type": "file", "file": {"file_id": "file-1"}},
-        {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}},
-        {"type": "text", "text": "t.csv:\na,b"},
-    ]
-
-
-def test_files_by_url_go_only_where_they_are_fetched():
-    pdf = FilePart(url="https://a.b/c.pdf", media_type="application/pdf")
-    sent = content(pdf, dialect="openrouter")[0]["file"]
-    assert sent == {"filename": "file", "file_data": "https://a.b/c.pdf"}
-    with pytest.raises(e.BadRequest, match="URL"):
-        content(pdf)
-
-
-@pytest.mark.parametrize("part", [ImagePart(), FilePart(), ThinkingPart("x"), ToolCallPart("t", "f", {})])
-def test_a_part_that_cannot_be_sent_is_a_bad_request(part):
-    with pytest.raises(e.BadRequest):
-        content(part)
-
-
-def test_no_messages_are_a_bad_request():
-    with pytest.raises(e.BadRequest, match="nothing to send"):
-        write()
-
-
-TOOL = ToolSpec("f", "Does f.", {"type": "object", "properties": {}}, strict=True)
-
-
-def test_tools_are_functions():
-    made = write(Message.user("q"), tools=(TOOL, ToolSpec("g")))
-    assert made["tools"][0] == {
-        "type": "function",
-        "function": {
-            "name": "f",
-            "description": "Does f.",
-            "parameters": {"type": "object", "properties": {}},
-            "strict": True,
-        },
-    }
-    assert set(made["tools"][1]["function"]) == {"name", "parameters"}
-    assert "tool_choice" not in made
-
-
-@pytest.mark.parametrize(
-    ("choice", "dialect", "sent"),
-    [
-        ("auto", None, "auto"),
-        ("none", None, "none"),
-        ("any", None, "required"),
-        ("any", "mistral", "any"),
-        ("f", None, {"type": "function", "function": {"name": "f"}}),
-    ],
-)
-def test_the_choice_of_tools(choice, dialect, sent):
-    assert write(Message.user("q"), tools=(TOOL,), tool_choice=choice, dialect=dialect)["tool_choice"] == sent
-
-
-@pytest.mark.parametrize(("choice", "tools"), [("any", ()), ("g", (TOOL,))])
-def test_a_choice_without_its_tool_is_a_bad_request(choice, tools):
-    with pytest.raises(e.BadRequest, match="can't be made to use"):
-        write(Message.user("q"), tools=tools, tool_choice=choice)
-
-
-def test_a_tool_turn_goes_back_with_its_calls_and_results():
-    picture = ImagePart(b"png")
-    made = write(
-        Message.user("q"),
-        Message.assistant("Let me see.", ToolCallPart("t1", "f", {"a": 1}), ToolCallPart("t2", "g", '{"b')),
-        Message.tool(
-            ToolResultPart("t1", "one", images=(picture,)), ToolResultPart("t2", "bad", is_error=True)
-        ),
-    )["messages"]
-    assert made[1] == {
-        "role": "assistant",
-        "content": "Let me see.",
-        "tool_calls": [
-            {"id": "t1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
-            {"id": "t2", "type": "function", "function": {"name": "g", "arguments": '{"b'}},
-        ],
-    }
-    assert made[2:4] == [
-        {"role": "tool", "tool_call_id": "t1", "content": "one"},
-        {"role": "tool", "tool_call_id": "t2", "content": "Error: bad"},
-    ]
-    assert made[4]["content"][1] == {"type": "image_url", "image_url": {"url": PNG}}
-
-
-def test_calls_without_an_id_get_one_that_their_results_share():
-    made = write(
-        Message.user("q"),
-        Message.assistant(ToolCallPart(None, "f", {})),
-        Message.tool(ToolResultPart(None, "1", "f")),
-    )["messages"]
-    assert made[1]["content"] is None
-    assert made[1]["tool_calls"][0]["id"] == made[2]["tool_call_id"] != ""
-
-
-def test_a_result_that_answers_no_call_is_a_bad_request():
-    with pytest.raises(e.BadRequest, match="belongs to no call"):
-        write(Message.user("q"), Message.tool(ToolResultPart(None, "1", "f")))
-
-
-def thoughtful(dialect, *, with_tools):
-    parts = [ThinkingPart("Hm."), TextPart("Yes"), *([ToolCallPart("t", "f", {})] if with_tools else [])]
-    after = Message.tool(ToolResultPart("t", "1")) if with_tools else Message.user("and?")
-    return write(Message.user("q"), Message("assistant", tuple(parts)), after, dialect=dialect)["messages"][1]
-
-
-@pytest.mark.parametrize(
-    ("dialect", "field", "value"),
-    [
-        ("deepseek", "reasoning_content", "Hm."),
-        ("vllm", "reasoning", "Hm."),
-        (
-            "mistral",
-            "content",
-            [
-                {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
-                {"type": "text", "text": "Yes"},
-            ],
-        ),
-    ],
-)
-def test_reasoning_goes_back_in_tool_turns_where_the_server_wants_it(dialect, field, value):
-    assert thoughtful(dialect, with_tools=True)[field] == value
-    assert thoughtful(dialect, with_tools=False) == {"role": "assistant", "content": "Yes"}
-
-
-def test_reasoning_stays_here_where_nobody_asked_for_it():
-    assert set(thoughtful("openai", with_tools=True)) == {"role", "content", "tool_calls"}
-
-
-def test_the_models_own_pictures_go_back():
-    turns = Message.user("q"), Message.assistant("Here", ImagePart(b"png")), Message.user("bigger")
-    url = [{"type": "image_url", "image_url": {"url": PNG}}]
-    assert write(*turns, dialect="openrouter")["messages"][1]["images"] == url
-    shown = write(*turns)["messages"]
-    assert shown[1:3] == [{"role": "user", "content": url}, {"role": "assistant", "content": "Here"}]
-
-
-def test_blocks_of_other_wires_stay_here():
-    foreign = OpaquePart("anthropic.messages", "x", {"type": "x"})
-    made = write(Message.user("q"), Message("assistant", (TextPart("a"), foreign)), Message.user("b"))
-    assert made["messages"][1] == {"role": "assistant", "content": "a"}
-
-
-SCHEMA = {"type": "object", "title": "Label!", "properties": {"a": {"type": "string"}}, "required": ["a"]}
-
-
-def test_a_schema_is_strict_where_it_can_be():
-    made = write(Message.user("q"), schema=SCHEMA)["response_format"]
-    closed = SCHEMA | {"additionalProperties": False}
-    assert made == {"type": "json_schema", "json_schema": {"name": "Label", "schema": closed, "strict": True}}
-    loose = {"type": "object", "properties": {"a": {}}}
-    made = write(Message.user("q"), schema=loose)["response_format"]["json_schema"]
-    assert made == {"name": "answer", "schema": loose, "strict": False}
-
-
-def test_a_server_without_schemas_is_told_the_schema_in_words():
-    made = write(Message.user("q"), schema=SCHEMA, system="Be terse.", dialect="deepseek")
-    assert made["response_format"] == {"type": "json_object"}
-    assert made["messages"][0]["content"].startswith("Be terse.\n\n")
-    assert '"title": "Label!"' in made["messages"][0]["content"]
 
 
 # -- after the end ------------------------------------------------------------------------------
