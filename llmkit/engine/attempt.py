@@ -239,14 +239,21 @@ class Attempt:
             "simulated": provider.simulated or self.simulated,
             "attempts": self.number,
         }
+        notes = self.call.notes
         match terminal:
             case Done(reply):
                 reply = price(
-                    reply.with_(**more), request, provider, self.started, overrides=self.call.prices
+                    reply.with_(**more, notes=(*notes, *reply.notes)),
+                    request,
+                    provider,
+                    self.started,
+                    overrides=self.call.prices,
                 )
                 return Done(reply)
             case Failed(error, partial):
-                partial = partial.with_(**more, model=partial.model or request.model)
+                partial = partial.with_(
+                    **more, model=partial.model or request.model, notes=(*notes, *partial.notes)
+                )
                 partial = price(
                     partial,
                     request,

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -25,6 +25,8 @@ from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Beat, Recorder
+from llmkit.engine.refusals import Refusals, without
+from llmkit.engine.refusals import read as read_refusal
 from llmkit.engine.stopping import stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.ledger.store import Ledger
@@ -54,7 +56,7 @@ class Call:
 
     request: Request
     provider: Provider
-    body: Mapping[str, Any]
+    body: dict[str, Any]
     ledger: Ledger
     gates: Gates
     labels: Labels
@@ -69,6 +71,9 @@ class Call:
     prices: Overrides | None = None
     hooks: Hooks | None = None
     tell: Callable[[str], object] = _log.warning
+    #: What was changed to fit the model, for the reply.
+    notes: tuple[str, ...] = ()
+    refusals: Refusals | None = None
     began: float = field(default_factory=time.monotonic)
 
     def launch(self) -> Stream:
@@ -155,6 +160,9 @@ class Call:
                     retries.succeeded()
                     await self.remember(last, reply)
                     return last
+                case Failed(error, _) if self.relents(error):
+                    wait = 0.0
+                    self.channel.put([Retrying(number, wait, error)])
                 case Failed(error, _):
                     again = self.again(number, error)
                     if error.retryable and self.attempt.sent:
@@ -177,6 +185,18 @@ class Call:
                 await asyncio.to_thread(keep, self.recorder.beats, reply)
             except Exception as error:  # noqa: BLE001 - the answer is there; keeping it is a favour
                 self.tell(f"The answer could not be kept for later: {mask(str(error))}")
+
+    def relents(self, error: e.LLMKitError) -> bool:
+        """Was it only a parameter that the model does not take? Then it is left out from now on."""
+        if self.committed or self.request.signal.aborted or self.refusals is None:
+            return False
+        refusal = read_refusal(error, self.body, self.request.options.extra)
+        if refusal is None:
+            return False
+        self.refusals.learn(self.provider.name, self.request.model, refusal)
+        self.body = without(self.body, refusal)
+        self.notes = (*self.notes, refusal.note(f"{self.provider.name}/{self.request.model}"))
+        return True
 
     def again(self, number: int, error: e.LLMKitError) -> float | None:
         """Seconds until the next attempt, or ``None`` if this was the last."""

@@ -16,7 +16,7 @@ from llmkit.core.errors import UnknownModel
 from llmkit.core.reply import Reply
 from llmkit.core.request import ToolSpec
 from llmkit.core.signal import Signal
-from llmkit.engine import logs, settings
+from llmkit.engine import adapt, logs, settings
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.call import Call, Keep, Labels
@@ -26,6 +26,7 @@ from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_t
 from llmkit.engine.playback import Playback
 from llmkit.engine.purse import Purse
 from llmkit.engine.recording import Recorder, Recording, asked
+from llmkit.engine.refusals import Refusals
 from llmkit.engine.stream import Stream
 from llmkit.engine.tape import Tape
 from llmkit.ledger.store import Ledger
@@ -55,6 +56,7 @@ class Session:
         self.default_model: str | None = self.registry.default_model
         self.gates = Gates.tuned(self.registry.tuning)
         self._own_cache: Cache | None = None
+        self.refusals = Refusals()
         self.hooks = Hooks()
         logs.listen(self.hooks)
         #: What the user should know and no error says; a notebook shows them and takes them out.
@@ -133,8 +135,8 @@ class Session:
                 ).launch()
             keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
         provider, name = self.resolve(model)
-        request = request.with_(model=name)
-        body = provider.prepare(request)
+        fitted = adapt.prepare(request.with_(model=name), provider, self.refusals)
+        request = fitted.request
         if (store := self._cache(cache)) is not None:
             place = {"provider": provider.name, "endpoint": provider.base_url, "wire": provider.wire}
             known = asked(request, sample=sample, **place)
@@ -148,7 +150,7 @@ class Session:
         return Call(
             request,
             provider,
-            body,
+            fitted.body,
             self.ledger,
             self.gates,
             labels,
@@ -158,6 +160,8 @@ class Session:
             prices=self.prices,
             hooks=self.hooks,
             tell=self.notice,
+            notes=fitted.notes,
+            refusals=self.refusals,
         ).launch()
 
     def ask(self, prompt: Prompt, **more: Any) -> Reply:

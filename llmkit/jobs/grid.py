@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
+from llmkit.engine import adapt
 from llmkit.engine.inputs import Prompt, as_prompt, as_request
 from llmkit.engine.session import Session
 from llmkit.jobs.pump import Errand, Status
@@ -171,4 +172,4 @@ def check(session: Session, prompt: Prompt, *, model: str | None, more: Mapping[
     ):  # what was recorded replays where there is no key and no such provider
         return
     provider, name = session.resolve(model)
-    provider.prepare(request.with_(model=name))
+    adapt.prepare(request.with_(model=name), provider, session.refusals)

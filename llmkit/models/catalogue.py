@@ -211,7 +211,7 @@ def _simulated(model: str) -> ModelFacts:
         known=True,
         context_window=found.context,
         max_output=found.max_output,
-        thinking=("effort",) if found.thinks else (),
+        thinking=("effort",),  # all of them do when asked
     )
 
 

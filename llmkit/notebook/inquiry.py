@@ -16,6 +16,7 @@ from llmkit.core.messages import FilePart, ImagePart, Message
 from llmkit.core.request import Request
 from llmkit.core.signal import Signal
 from llmkit.core.usage import Cost, Usage
+from llmkit.engine import adapt
 from llmkit.engine.budget import budget
 from llmkit.engine.session import as_options, as_prompt
 from llmkit.engine.worst import worst_of
@@ -100,9 +101,10 @@ class Inquiry:
             options=as_options(self.options),
             schema=self.schema,
         )
-        notes = []
+        notes: list[str] = []
         try:
-            body = self.provider.prepare(request)
+            fitted = adapt.prepare(request, self.provider, session.refusals)
+            body, notes = fitted.body, list(fitted.notes)
         except MissingKey as error:
             body = (
                 {} if self.options.get("max_tokens") is None else {"max_tokens": self.options["max_tokens"]}

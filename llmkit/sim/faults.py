@@ -38,6 +38,7 @@ _ALL = (
     FaultKind("context", "context", "refuse", "400: the prompt is longer than the context window, in the wire's words."),
     FaultKind("page", "page=N", "refuse", "That status with a page of HTML, as gateways send (`page=200`: a login page).", "502"),
     FaultKind("redirect", "redirect=N[:URL]", "refuse", "A redirect to another host.", "307"),
+    FaultKind("refuse", "refuse=NAME[+NAME]", "refuse", "400 for a request that holds a parameter of that name, in the wire's words.", "temperature"),
     # -- the connection
     FaultKind("delay", "delay=S", "connection", "Waits S seconds before the headers.", "1"),
     FaultKind("hang", "hang[=headers]", "connection", "Never answers; with `headers`, sends the headers and then nothing.", "start"),
@@ -137,7 +138,7 @@ class Faults:
 
 NONE = Faults({})
 
-_FREE = {"redirect", "content-type", "retry-after"}
+_FREE = {"redirect", "content-type", "retry-after", "refuse"}
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "hang": ("start", "headers"),
     "cut": ("before", "headers", "rst", "fin"),

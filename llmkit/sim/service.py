@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmkit.sim import anthropic, faults, gemini, guard, listings, openai_chat, openai_responses, refusals
+from llmkit.sim import (
+    anthropic,
+    faults,
+    gemini,
+    guard,
+    listings,
+    openai_chat,
+    openai_responses,
+    parameters,
+    refusals,
+)
 from llmkit.sim.answers import answer, flood
 from llmkit.sim.dialects import OPENAI
 from llmkit.sim.exchange import Answer, Ask, Reject, Wire
@@ -150,6 +160,9 @@ class Service:
             raise refusals.no_such_model(where.wire, name)
         if (refused := self._refused(where, wanted)) is not None:
             return refused
+        unfit = parameters.refused(where.wire, name, body, wanted.items.get("refuse", ""))
+        if unfit is not None:
+            raise unfit
         ask = self._parse(where, body, request.headers, model, name)
         tokens = ask.input_tokens
         if where.operation == "count":

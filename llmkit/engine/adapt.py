@@ -1,0 +1,166 @@
+"""A request made to fit the model it goes to, before it is sent: what the catalogue says a model does not
+take is left out or put otherwise, and every such change is a note on the reply.
+
+What only the provider's own "no" tells is in ``refusals.py``; how options are written is ``wire/``'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llmkit.core.request import Options, Request
+from llmkit.engine.refusals import Refusals
+from llmkit.models import efforts
+from llmkit.models.catalogue import ModelFacts, facts
+from llmkit.providers.base import Provider
+from llmkit.wire import dialects
+
+#: Options for which a wire has no word.
+_WORDLESS: Mapping[str, tuple[str, ...]] = {
+    "anthropic.messages": ("seed",),
+    "openai.responses": ("stop", "seed"),
+}
+#: The hottest that a provider takes, where that is less than 2.
+_HOTTEST: Mapping[str, float] = {"anthropic": 1.0, "cohere": 1.0, "mistral": 1.5}
+_SAMPLING = ("temperature", "top_p")
+_EMPTY = Options()
+#: Where bodies hold a word of effort.
+_EFFORTS = (
+    ("reasoning_effort",),
+    ("reasoning", "effort"),
+    ("generationConfig", "thinkingConfig", "thinkingLevel"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A request as it is sent, its body, and what was changed, in words."""
+
+    request: Request
+    body: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def prepare(request: Request, provider: Provider, refusals: Refusals) -> Fitted:
+    """The body of a request, fitted to its model; raises what ``provider.prepare`` raises."""
+    known = knowledge(provider, request.model)
+    fitted, notes = fit(request, provider, known)
+    body = provider.prepare(fitted)
+    body, more = _worded(body, fitted, known)
+    body, again = refusals.apply(provider.name, request.model, body)
+    return Fitted(fitted, body, (*notes, *more, *again))
+
+
+def knowledge(provider: Provider, model: str) -> ModelFacts:
+    """What is known of a model, whatever the user calls its provider: by the provider's name, by whose ways
+    it speaks, or by the maker that its own name begins with (``openrouter`` and its like)."""
+    maker, slash, name = model.partition("/")
+    tries = [(provider.name, model), (provider.dialect, model), *([(maker, name)] if slash else [])]
+    found = (facts(*pair) for pair in tries)
+    return next((known for known in found if known.known), ModelFacts(provider=provider.name, model=model))
+
+
+def fit(request: Request, provider: Provider, known: ModelFacts) -> tuple[Request, tuple[str, ...]]:
+    """The same request with the options that this model takes, and what was changed."""
+    if request.options == _EMPTY:
+        return request, ()
+    fitting = _Fitting(request.options, f"{provider.name}/{request.model}")
+    fitting.leave_out(_WORDLESS.get(provider.wire, ()), "this API has no word for it")
+    if known.sampling is False:
+        fitting.leave_out(_SAMPLING, f"{fitting.model} takes none")
+    fitting.think(known)
+    if provider.wire == "anthropic.messages" and fitting.options.think not in (None, "off", 0):
+        fitting.leave_out(_SAMPLING, "a model that thinks sets it itself")
+    fitting.cool(_HOTTEST.get(provider.dialect))
+    fitting.shorten(known.max_output)
+    if remark := dialect_remark(fitting.options.think, provider.dialect, provider.wire):
+        fitting.notes.append(remark)
+    return replace(request, options=fitting.options), tuple(fitting.notes)
+
+
+class _Fitting:
+    """Options on their way to a model, and what was said of them."""
+
+    def __init__(self, options: Options, model: str) -> None:
+        self.options = options
+        self.model = model
+        self.notes: list[str] = []
+
+    def leave_out(self, names: tuple[str, ...], why: str) -> None:
+        for name in names:
+            if getattr(self.options, name) not in (None, ()):
+                self.options = replace(self.options, **{name: getattr(_EMPTY, name)})
+                self.notes.append(f"`{name}` was left out: {why}.")
+
+    def cool(self, hottest: float | None) -> None:
+        hot = self.options.temperature
+        if hottest is not None and hot is not None and hot > hottest:
+            self.options = replace(self.options, temperature=hottest)
+            self.notes.append(f"`temperature` {hot:g} became {hottest:g}, the most that {self.model} takes.")
+
+    def shorten(self, longest: int | None) -> None:
+        wanted = self.options.max_tokens
+        if longest is not None and wanted is not None and wanted > longest:
+            self.options = replace(self.options, max_tokens=longest)
+            self.notes.append(
+                f"`max_tokens` {wanted:,} became {longest:,}, the most that {self.model} writes."
+            )
+
+    def think(self, known: ModelFacts) -> None:
+        think, ways = self.options.think, known.thinking
+        if think is None or ways is None:
+            return
+        off = think in ("off", 0)
+        if not ways:
+            self.options = replace(self.options, think=None)
+            if not off:
+                self.notes.append(f"`think` was left out: {self.model} does not think.")
+        elif off and "always" in ways:
+            self.options = replace(self.options, think="low")
+            self.notes.append(f"{self.model} always thinks; it is told to think little.")
+        elif isinstance(think, int) and "budget" not in ways:
+            level: Any = efforts.level(think)
+            self.options = replace(self.options, think=level)
+            if not off:
+                self.notes.append(
+                    f"`think` of {think:,} tokens became {level!r}: {self.model} takes levels, no budget."
+                )
+
+
+def _worded(body: dict[str, Any], request: Request, known: ModelFacts) -> tuple[dict[str, Any], list[str]]:
+    """The body with a word of effort that this model takes."""
+    think = request.options.think
+    words = efforts.words(known.name)
+    if think is None or words is None:
+        return body, []
+    for path in _EFFORTS:
+        *way, last = path
+        inner: Any = body
+        for step in way:
+            inner = inner.get(step) if isinstance(inner, Mapping) else None
+        if not isinstance(inner, dict) or not isinstance(asked := inner.get(last), str):
+            continue
+        word = efforts.nearest(asked.lower(), words)
+        if word != asked.lower():
+            inner[last] = word.upper() if asked.isupper() else word
+        return body, _remarks(think, word, f"{known.name}")
+    return body, []
+
+
+def _remarks(think: str | int, word: str, model: str) -> list[str]:
+    """What a user should know of the word that was taken."""
+    if think in ("off", 0):
+        return [] if word == "none" else [f"{model} always thinks; it is told to think little ({word})."]
+    if isinstance(think, int) or think == "max" or word == think:
+        return []
+    return [f"`think` {think!r} became {word!r}: {model} knows no other that is nearer."]
+
+
+def dialect_remark(think: str | int | None, dialect: str, wire: str) -> str:
+    """What a server makes of a level for which it has no word of its own; "" where it has one."""
+    if not isinstance(think, str) or think in ("off", "max") or not wire.startswith("openai"):
+        return ""
+    word = dialects.get(dialect).efforts.get(think)
+    return "" if word in (None, think) else f"`think` {think!r} became {word!r}: {dialect} knows no other."
