@@ -83,6 +83,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("LLMKIT_HOME", str(home))
     monkeypatch.setenv("LLMKIT_LEDGER", str(home / "ledger.sqlite"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # never the developer's
     return home
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import llmkit
+from llmkit.cli import keys
 from llmkit.core.errors import LLMKitError
 from llmkit.core.events import Done, Failed, Text
 
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     usage.add_argument("--simulated", action="store_true", help="with the simulator's rows")
     usage.add_argument("--last", type=int, default=20, metavar="N", help="how many rows (default 20)")
     usage.set_defaults(run=_usage)
+
+    keys.add(commands)
 
     sim = commands.add_parser("sim", help="run the simulator: all wires, no key, no money", add_help=False)
     sim.add_argument("rest", nargs=argparse.REMAINDER)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.notebook import chat as chats
+from llmkit.notebook import keys as keyring
 from llmkit.notebook import settings
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.options import usage_error
@@ -78,7 +79,13 @@ COMMANDS: dict[str, Command] = {
         claims=lambda _: True,
         most=None,
     ),
-    "keys": Command(settings.keys, "%llm keys", "which keys are set; never a key"),
+    "keys": Command(
+        keyring.keys,
+        keyring.USAGE,
+        "which keys are there; set or remove one",
+        claims=lambda rest: len(rest) <= 1 or rest[0] in keyring.VERBS,
+        most=None,
+    ),
     "usage": Command(settings.usage, "%llm usage", "what this session used, by model"),
     "budget": Command(
         settings.budget,

@@ -1,4 +1,4 @@
-"""The small commands of ``%llm``: the model, keys, money, the tape, the cache, and what is set."""
+"""The small commands of ``%llm``: the model, money, the tape, the cache, and what is set."""
 
 from __future__ import annotations
 
@@ -51,20 +51,6 @@ def models(_: LLMMagics, words: list[str]) -> Listing:
             rows.append((full, called, room, sees, known.remark()))
     notes = () if rows else ("No known model is called that; an unknown one may be asked all the same.",)
     return Listing(("model", "alias", "context", "sees", ""), tuple(rows), notes)
-
-
-def keys(_: LLMMagics, __: list[str]) -> Listing:
-    """Which keys are set. Never a key."""
-    registry = default_session().registry
-    rows = []
-    for name in registry:
-        if name == "sim":
-            continue
-        key = registry.entry(name).key
-        state = "not needed" if not key.needed else "set" if key.present else "missing"
-        rows.append((name, " or ".join(key.env) or "configuration", state))
-    hint = "Set one without showing it: import os, getpass; os.environ['NAME'] = getpass.getpass()"
-    return Listing(("provider", "from", "key"), tuple(rows), (hint,))
 
 
 def usage(_: LLMMagics, __: list[str]) -> Listing:

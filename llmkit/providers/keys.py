@@ -1,7 +1,7 @@
-"""API keys: where they come from, and that they are never shown.
+"""API keys: whose they are, how they are fetched, and that they are never shown.
 
-A key is fetched at the moment it is needed, from a callable, the environment or a config's literal, and
-lives in no attribute that a repr, a traceback or a pickle would show.
+A key is fetched at the moment it is needed, from a callable, a config's literal, or the place it is kept in
+(``keystore.py``), and lives in no attribute that a repr, a traceback or a pickle would show.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from typing import Any
 
 from llmkit.core.errors import MissingKey
 from llmkit.models import catalogue
+from llmkit.providers import keystore
 
 _MASK = "•••"
+_SHORTEST = 8  # shorter ones are found everywhere
+_LONG = 20  # of such a key, the last four letters may be shown
 _ENDINGS = ("_API_KEY", "_AUTH_TOKEN")
-_used: set[str] = set()  # keys that were sent, to be recognised also when the variable has changed
+_used: set[str] = set()  # keys that were found, to be recognised also when the variable has changed
 _literal: dict[str, str] = {}  # a config's own keys by their handle; the only place they are kept
 
 
@@ -47,27 +50,45 @@ class Key:
 
     @property
     def present(self) -> bool:
-        """Is there a key (or none needed)?"""
-        return not self.needed or bool(self._find())
+        """Is there a key (or none needed)? A callable is taken at its word until it is called."""
+        return not self.needed or self._fetch is not None or self._find() is not None
+
+    @property
+    def named(self) -> str | None:
+        """The variable it can be kept under; ``None`` for a key that the configuration gives itself."""
+        return self.env[0] if self.env and self._fetch is None and self._handle is None else None
+
+    def shown(self) -> tuple[str, str]:
+        """Its end (or that there is none) and its place, for people. Never the key.
+
+        >>> Key(env=("NO_SUCH_KEY_SET",)).shown()
+        ('missing', '$NO_SUCH_KEY_SET')
+        """
+        if self._fetch is not None:
+            return "asked for at each call", "a callable of the configuration"
+        if (found := self._find()) is None:
+            place = " or ".join(f"${name}" for name in self.env)
+            return ("missing", place or "the configuration") if self.needed else ("not needed", place)
+        return tail(found.value), found.place
 
     def get(self, provider: str, model: str = "") -> str:
         """The key itself, for the moment of signing; raises :class:`MissingKey` with what to do.
 
         ``model`` is what was to be asked: a name that nobody knows may be why this provider was meant at all.
         """
-        if found := self._find():
-            _used.add(found)
-            return found
+        if self._fetch is not None:
+            return learn(_called(self._fetch, provider))
+        if (found := self._find()) is not None:
+            return found.value
         if not self.needed:
             return "none"
         why = "The configuration gives none."
         todo = "Write `api_key: ${NAME_OF_A_VARIABLE}` into the configuration"
         if self.env:
-            name = self.env[0]
             why = f"{' and '.join(self.env)} {'is' if len(self.env) == 1 else 'are'} not set."
             todo = (
-                f"Set it before starting Jupyter (`export {name}=…`), or here without showing it: "
-                f"`import os, getpass; os.environ[{name!r}] = getpass.getpass()`"
+                f"`%llm keys set {provider}` in a notebook or `llmkit keys set {provider}` in a terminal asks for "
+                f"it without showing it (or `export {self.env[0]}=…` before starting Jupyter)"
             )
         raise MissingKey(
             f"There is no API key for {provider}.",
@@ -77,12 +98,15 @@ class Key:
             model=model or None,
         )
 
-    def _find(self) -> str | None:
-        if self._fetch is not None:
-            return self._fetch()
+    def _find(self) -> keystore.Found | None:
         if self._handle is not None:
-            return _literal.get(self._handle)
-        return next((value for name in self.env if (value := os.environ.get(name, "").strip())), None)
+            literal = _literal.get(self._handle)
+            return None if literal is None else keystore.Found(literal, "the configuration")
+        for name in self.env:
+            if (found := keystore.find(name)) is not None:
+                learn(found.value)
+                return found
+        return None
 
     def __repr__(self) -> str:
         where = " or ".join(f"${name}" for name in self.env) or ("a callable" if self._fetch else "config")
@@ -90,6 +114,41 @@ class Key:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (self.env, self.needed))
+
+
+def tail(value: str) -> str:
+    """What may be shown of a key: its end, where that leaves enough of it unsaid.
+
+    >>> tail("made-up-key-0123456789"), tail("short")
+    ('…6789', 'set')
+    """
+    return f"…{value[-4:]}" if len(value) >= _LONG else "set"
+
+
+def _called(fetch: Callable[[], str], provider: str) -> str:
+    """What a configuration's callable gives. Its own words are not repeated: they may hold the key."""
+    try:
+        given: Any = fetch()
+    except Exception as error:  # noqa: BLE001 - somebody's own code
+        why, given = f"It raised {type(error).__name__}.", None
+    else:
+        why = f"It gave {'an empty text' if isinstance(given, str) else type(given).__name__}."
+    if isinstance(given, str) and given.strip():
+        return given.strip()
+    if callable(close := getattr(given, "close", None)):
+        close()  # a coroutine that nobody will await
+    raise MissingKey(
+        f"The callable that supplies the key of {provider} gave none.",
+        why=why,
+        hint="It is a function without arguments that returns the key as text (not an async one). Nothing was sent.",
+        provider=provider,
+    )
+
+
+def learn(value: str) -> str:
+    """Remember a key, so that it is masked from now on."""
+    _used.add(value)
+    return value
 
 
 def _meant(provider: str, model: str) -> str:
@@ -112,12 +171,34 @@ def _other_names() -> frozenset[str]:
     return frozenset(n for preset in PRESETS.values() for n in preset.env if not n.endswith(_ENDINGS))
 
 
-def known_secrets() -> frozenset[str]:
-    """Every key that this process knows: to recognise, never to show."""
+#: What was known when somebody last asked (the environment, how many other keys), and the keys there were:
+#: asking again costs a comparison and no search.
+_seen: tuple[Any, int, int, tuple[str, ...]] = (None, 0, 0, ())
+
+
+def _known() -> tuple[str, ...]:
+    """Every known key, the longest first, because one may begin with another."""
+    global _seen
+    # The mapping under os.environ: comparing it whole is exact, and much quicker than reading it.
+    now = getattr(os.environ, "_data", None) or dict(os.environ)
+    environment, used, literal, secrets = _seen
+    if now != environment or used != len(_used) or literal != len(_literal):
+        marks = now.copy(), len(_used), len(_literal)  # taken first: what comes in between is seen next time
+        secrets = tuple(sorted(_search(), key=len, reverse=True))
+        _seen = (*marks, secrets)
+    return secrets
+
+
+def _search() -> frozenset[str]:
     names = {name for name in os.environ if name.endswith(_ENDINGS)}
     found = {os.environ.get(name, "").strip() for name in names | _other_names()}
     found |= _used.union(_literal.values())
-    return frozenset(secret for secret in found if len(secret) >= 8)
+    return frozenset(secret for secret in found if len(secret) >= _SHORTEST)
+
+
+def known_secrets() -> frozenset[str]:
+    """Every key that this process knows: to recognise, never to show."""
+    return frozenset(_known())
 
 
 def mask(text: str) -> str:
@@ -126,7 +207,7 @@ def mask(text: str) -> str:
     >>> mask("nothing secret")
     'nothing secret'
     """
-    for secret in sorted(known_secrets(), key=len, reverse=True):  # one may begin with another
+    for secret in _known():
         if secret in text:
             text = text.replace(secret, _MASK)
     return text

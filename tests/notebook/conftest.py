@@ -117,6 +117,7 @@ def environment_in(home: Path) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         **{name: str(home / place) for name, place in own.items()},
     }
 

@@ -20,7 +20,8 @@ def test_a_missing_key_names_the_variable_how_to_set_it_and_the_simulator() -> N
         llmkit.ask("hello", model="sonnet")
     message = str(caught.value)
     assert "ANTHROPIC_API_KEY" in message
-    assert "getpass" in message
+    assert "`%llm keys set anthropic`" in message
+    assert "`llmkit keys set anthropic`" in message
     assert "sim/" in message
 
 

@@ -1,0 +1,82 @@
+"""What keys look like: the beginnings that providers give them, as data, and assignments that give one away.
+
+To recognise a key that this process was never told. Known keys are found by value: see ``keys.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+#: Whose key it is and how it is spelled; the more telling beginning first.
+SHAPES: tuple[tuple[str, str], ...] = (
+    ("anthropic", r"sk-ant-[A-Za-z0-9_-]{16,}"),
+    ("openrouter", r"sk-or-[A-Za-z0-9_-]{16,}"),
+    ("openai", r"sk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{16,}"),
+    ("openai or another", r"sk-[A-Za-z0-9_-]{20,}"),
+    ("gemini", r"AIza[A-Za-z0-9_-]{30,}|AQ\.[A-Za-z0-9_-]{30,}"),
+    ("groq", r"gsk_[A-Za-z0-9]{16,}"),
+    ("xai", r"xai-[A-Za-z0-9]{16,}"),
+    ("together", r"tgp_v\d_[A-Za-z0-9_-]{16,}"),
+    ("perplexity", r"pplx-[A-Za-z0-9]{16,}"),
+    ("fireworks", r"fw_[A-Za-z0-9]{20,}"),
+    ("cerebras", r"csk-[A-Za-z0-9]{20,}"),
+    ("nvidia", r"nvapi-[A-Za-z0-9_-]{20,}"),
+    ("replicate", r"r8_[A-Za-z0-9]{20,}"),
+    ("hugging face", r"hf_[A-Za-z0-9]{20,}"),
+    ("github", r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}"),
+    ("aws", r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ("slack", r"xox[abprs]-[A-Za-z0-9-]{16,}"),
+    ("google", r"ya29\.[A-Za-z0-9_-]{20,}"),
+)
+_SHAPE = re.compile(
+    r"(?<![A-Za-z0-9_-])(?:" + "|".join(f"(?P<s{at}>{shape})" for at, (_, shape) in enumerate(SHAPES)) + ")"
+)
+#: ``OPENAI_API_KEY = "…"``, ``os.environ["X_API_KEY"] = "…"``, ``api_key: …``, ``%env X_API_KEY=…``, ``?key=…``.
+_ASSIGNED = re.compile(
+    r"(?i)(?:api[-_]?key|auth[-_]?token|access[-_]?token|secret[-_]?key)\\?[\"']?\s*[\])]?\s*[=:,]\s*\\?[\"']?"
+    r"(?P<value>[A-Za-z0-9_.+/=-]{16,})"
+    r"|bearer\s+(?P<bearer>[A-Za-z0-9_.+/=-]{16,})|[?&]key=(?P<query>[A-Za-z0-9_-]{16,})"
+)
+#: Words of examples, and of code that fetches a key rather than spelling it.
+_NO_KEY = re.compile(
+    r"(?i)your|example|placeholder|insert|replace|xxxx|\.\.\.|environ|getenv|getpass|get_|_key|api[-_]key|config|settings|test[-_]?key"
+)
+
+
+def find_shapes(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where something is spelled like a key: start, end, and whose it seems to be.
+
+    >>> list(find_shapes("key = 'gsk_0123456789abcdef0123'"))
+    [(7, 31, 'groq')]
+    """
+    for found in _SHAPE.finditer(text):
+        if not _is_filler(found[0]):
+            owner = next(SHAPES[int(name[1:])][0] for name, value in found.groupdict().items() if value)
+            yield found.start(), found.end(), owner
+    for found in _ASSIGNED.finditer(text):
+        group = next(name for name, value in found.groupdict().items() if value)
+        if _is_random(found[group]):
+            yield found.start(group), found.end(group), "unknown"
+
+
+def whose(text: str) -> str | None:
+    """Whose key this text is spelled like, if it is nothing but that.
+
+    >>> whose("sk-ant-0123456789abcdef0"), whose("openai")
+    ('anthropic', None)
+    """
+    found = _SHAPE.fullmatch(text)
+    if found is None:
+        return None
+    return next(SHAPES[int(name[1:])][0] for name, value in found.groupdict().items() if value)
+
+
+def _is_filler(text: str) -> bool:
+    """``sk-xxxxxxxxxxxxxxxxxxxxxxxx``, ``sk-your-api-key-goes-right-here`` and ``sk-learn-...``: no keys."""
+    return not any(letter.isdigit() for letter in text.partition("-")[2] or text) or "xxxx" in text.lower()
+
+
+def _is_random(text: str) -> bool:
+    mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+    return mixed and len(set(text)) >= 8 and not _NO_KEY.search(text)
