@@ -40,12 +40,18 @@ class Comparison:
     """
 
     def __init__(
-        self, cells: Sequence[Cell], *, at_once: int = AT_ONCE, signal: Signal | None = None
+        self,
+        cells: Sequence[Cell],
+        *,
+        at_once: int = AT_ONCE,
+        signal: Signal | None = None,
+        display: str = "",
     ) -> None:
         self.cells = tuple(cells)
         self.interrupted = False
         self._at_once = at_once
         self._asked_to_stop = signal
+        self._display = display
         self._stop = self._signal()
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -216,9 +222,11 @@ class Comparison:
     def _watcher(self) -> Watcher:
         shell = kernel_shell()
         if shell is None:
-            return TerminalLine(lambda: f"compare {self.progress()}")
+            return (
+                Watcher() if self._display == "none" else TerminalLine(lambda: f"compare {self.progress()}")
+            )
         self._shown_in = shell.execution_count
-        return in_notebook("compare", self, shell)
+        return in_notebook("compare", self, shell, self._display)
 
     def _records(self) -> list[dict[str, Any]]:
         return [table.record(cell) for cell in self.cells]
@@ -239,6 +247,7 @@ def compare(
     tag: str | None = None,
     max_concurrency: int = AT_ONCE,
     session: Session | None = None,
+    display: str = "",
     **more: Any,
 ) -> Comparison:
     """Ask every model every prompt, all at once, and see the answers side by side.
@@ -246,6 +255,7 @@ def compare(
     Every combination of prompts, models, systems, temperatures and repeats is a cell. A cell that fails is that
     cell's business alone; Ctrl-C (or ``cmp.stop()``) stops the rest and keeps what is done, and ``cmp.rerun()``
     asks what is missing. ``timeout`` is for each cell. With ``block=False`` it returns at once, still running.
+    ``display`` says how a notebook shows it ("live", "final", "none"; else as LLMKIT_DISPLAY says).
     Further options are those of ``Session.stream``; what is known to be wrong raises before anything is sent.
 
     >>> cmp = llmkit.compare("Why is the sky blue?", models=["sim/swift", "sim/sage"], repeats=3)  # doctest: +SKIP
@@ -268,7 +278,7 @@ def compare(
         given = _given(question, common)
         check(place, question.prompt, model=question.model, more=given)
         cells.append(Cell(number, question, Errand(_beginning(place, question, given))))
-    return Comparison(cells, at_once=at_once, signal=signal).start(block=block)
+    return Comparison(cells, at_once=at_once, signal=signal, display=display).start(block=block)
 
 
 def _given(question: Question, common: dict[str, Any]) -> dict[str, Any]:

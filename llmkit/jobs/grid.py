@@ -36,7 +36,7 @@ class Question:
     repeat: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cell:
     """One question of a grid and what has become of it."""
 

@@ -110,6 +110,14 @@ COMMANDS: dict[str, Command] = {
         most=None,
     ),
     "cache": Command(settings.cache, "%llm cache [on | off]", "answer the same question from disk", most=1),
+    "bg": Command(settings.bg, "%llm bg", "the answers that come in the background (--bg)"),
+    "stop": Command(
+        settings.stop,
+        settings.STOP_USAGE,
+        "stop answers in the background",
+        claims=lambda rest: not rest or rest[0] == "all" or rest[0].isdigit(),
+        most=1,
+    ),
     "config": Command(settings.config, "%llm config", "what cells do where they don't say"),
     "help": Command(_help, "%llm help", "this list"),
 }

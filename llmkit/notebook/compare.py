@@ -85,9 +85,9 @@ _STATUS = {
 }
 
 
-def display_for(comparison: Comparison, shell: Any) -> Watcher:
-    """The display of a comparison in a kernel, as ``LLMKIT_DISPLAY`` says."""
-    mode = mode_of()
+def display_for(comparison: Comparison, shell: Any, configured: str = "") -> Watcher:
+    """The display of a comparison in a kernel, as configured or as ``LLMKIT_DISPLAY`` says."""
+    mode = mode_of(configured)
     return LiveGrid(comparison, mode="final" if mode == "live" and is_captured(shell) else mode)
 
 

@@ -5,7 +5,7 @@ Pure: no shell and no I/O. Which conversation a cell belongs to, and when a turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -63,6 +63,11 @@ class Conversation:
             if turn.cell == cell and turn.run != run:
                 return Conversation(self.turns[:at])
         return self
+
+    def without(self, dropped: Iterable[Turn]) -> Conversation:
+        """Without these very turns; what was added since they were looked at stays."""
+        gone = {id(turn) for turn in dropped}
+        return Conversation(tuple(turn for turn in self.turns if id(turn) not in gone))
 
     def then(self, turn: Turn) -> Conversation:
         """With one more turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_NAME = "LLMMagics"
+_NAME, _DEFAULTS = "LLMMagics", "LLMKit"
 
 
 def load(ip: Any) -> None:
@@ -18,6 +18,7 @@ def load(ip: Any) -> None:
     unload(ip)
     magics = LLMMagics(ip)
     ip.register_magics(magics)
+    ip.configurables.append(magics.defaults)
     ip.input_transformers_cleanup.append(keep_question_marks)
     ip.display_formatter.ipython_display_formatter.for_type(Reply, magics.print_once)
     if not accessor.register_llm():  # pandas isn't loaded yet, and won't be for this
@@ -36,7 +37,7 @@ def unload(ip: Any) -> None:
     for kind in ("line", "cell"):
         ip.magics_manager.magics[kind].pop("llm", None)
     ip.input_transformers_cleanup[:] = _without(ip.input_transformers_cleanup, "keep_question_marks")
-    ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ != _NAME]
+    ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ not in (_NAME, _DEFAULTS)]
     ip.display_formatter.ipython_display_formatter.pop(Reply, None)
     callbacks = ip.events.callbacks["post_run_cell"]
     callbacks[:] = _without(callbacks, "register_llm")

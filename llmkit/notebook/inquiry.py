@@ -47,7 +47,9 @@ class Inquiry:
     timeout: float | None = None
     budget: float | None = None
     tag: str | None = None
+    #: The cell that asks, and which of its runs.
     cell: str | None = None
+    run: int | None = None
 
     @property
     def model(self) -> str:

@@ -291,7 +291,7 @@ def mode_of(configured: str = "") -> Mode:
         case other:
             raise BadRequest(
                 f"There is no display mode {other!r}.",
-                why="It comes from LLMKIT_DISPLAY or from %config LLMMagics.display.",
+                why="It comes from LLMKIT_DISPLAY or from %config LLMKit.display.",
                 hint=f"Modes are {', '.join(MODES)}.",
             )
 

@@ -7,29 +7,33 @@ Only the way from a cell to a stream and back lives here. Options are ``options.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Bool, Enum, Float, Integer, Unicode
 
 from llmkit.core.errors import Aborted, ConfigError
 from llmkit.core.messages import Message
 from llmkit.engine.session import default_session
+from llmkit.notebook import background, several
 from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
 from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
+from llmkit.notebook.defaults import LLMKit
 from llmkit.notebook.formats import FORMATS, Shape, shape_of, value_of
 from llmkit.notebook.inquiry import Inquiry
-from llmkit.notebook.live import MODES, LiveAnswer, answer_for, has_something, reason
+from llmkit.notebook.interrupted import Interrupted
+from llmkit.notebook.live import LiveAnswer, answer_for, has_something, reason
 from llmkit.notebook.options import (
     THINK,
     Line,
-    configured_level,
+    count,
     dollars,
     level,
+    models,
     positive,
     read_line,
     read_prompt_line,
@@ -42,61 +46,24 @@ from llmkit.notebook.visible import to_text
 if TYPE_CHECKING:
     from llmkit.core.reply import Reply
     from llmkit.engine.stream import Stream
+    from llmkit.jobs.compare import Comparison
+    from llmkit.notebook.background import Background
 
 _DRAIN = 10  # looks at a stream that was closed, for its last word
-
-
-class Interrupted(KeyboardInterrupt):
-    """The kernel was interrupted while an answer came; what came is kept."""
-
-    def __init__(self, partial: Reply, out: str | None = None) -> None:
-        super().__init__("interrupted")
-        self.partial = partial
-        self.out = out
-
-    def _render_traceback_(self) -> list[str]:
-        if not has_something(self.partial):
-            return ["■ Interrupted before anything came."]
-        return [f"■ Interrupted. The partial answer is in {f'{self.out} and ' if self.out else ''}_llm."]
 
 
 @magics_class
 class LLMMagics(Magics):
     """Ask a language model from a cell."""
 
-    model = Unicode("", help="The model when a cell names none (as %%llm takes it).").tag(config=True)
-    system = Unicode("", help="The system prompt when a cell gives none.").tag(config=True)
-    temperature = Float(None, allow_none=True, help="The temperature when a cell gives none.").tag(
-        config=True
-    )
-    max_tokens = Integer(None, allow_none=True, help="The token limit when a cell gives none.").tag(
-        config=True
-    )
-    think = Unicode(
-        "", help="How hard to think when a cell doesn't say: a level, or a number of tokens."
-    ).tag(config=True)
-    timeout = Float(None, allow_none=True, help="Seconds after which a cell gives up.").tag(config=True)
-    budget = Float(None, allow_none=True, help="Dollars that one cell may cost at most.").tag(config=True)
-    tag = Unicode("", help="The tag when a cell gives none.").tag(config=True)
-    raw = Bool(False, help="Send prompts as they are: {{ }} means nothing.").tag(config=True)
-    quiet = Bool(False, help="Show nothing; the reply is still returned.").tag(config=True)
-    history = Bool(True, help="Do cells go on from the cells before?").tag(config=True)
-    conversation = Unicode("", help="The conversation that cells belong to when they name none.").tag(
-        config=True
-    )
-    format = Enum(["", *FORMATS], default_value="", help="What answers are made into.").tag(config=True)
-    display = Enum(
-        ["", *MODES],
-        default_value="",
-        help="live: as it comes; final: once, at the end; none: not at all. Empty: as LLMKIT_DISPLAY says.",
-    ).tag(config=True)
-
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._ip = shell
+        self.defaults = LLMKit(parent=shell)
         self._shown: tuple[Reply, int] | None = None
         #: The conversations of this kernel by name; "" is the notebook's own.
         self.conversations: dict[str, Conversation] = {}
+        self._adding = threading.Lock()
 
     @no_var_expand
     @magic_arguments()
@@ -115,6 +82,14 @@ class LLMMagics(Magics):
     @argument("-c", "--conversation", metavar="NAME", help="go on with the conversation of that name")
     @argument("--new", action="store_true", help="start the conversation over")
     @argument("--no-history", action="store_true", help="ask alone: neither read nor write a conversation")
+    @argument(
+        "--compare",
+        type=models,
+        metavar="MODEL,MODEL",
+        help="ask these models, and see the answers side by side",
+    )
+    @argument("--repeat", type=count, metavar="N", help="ask so many times, side by side")
+    @argument("--bg", action="store_true", help="return at once; the answer comes while other cells run")
     @argument("--dry-run", action="store_true", help="show what would be sent and its cost; send nothing")
     @argument("--budget", type=dollars, metavar="USD", help="what this call may cost at most")
     @argument("--timeout", type=positive, metavar="S", help="give up after so many seconds")
@@ -135,7 +110,7 @@ class LLMMagics(Magics):
 
         The reply is the value of the cell (_), is kept in _llm, and with -o in a variable of yours:
         reply.text, reply.usage, reply.cost, reply.json.  Interrupt the kernel to stop an answer; what
-        came is kept.
+        came is kept.  With --compare or --repeat it is a Comparison, with --bg a handle: see docs/cell.md.
         """
         if cell is None:
             if (command := read_command(line)) is not None:
@@ -148,29 +123,42 @@ class LLMMagics(Magics):
         if not prompt.strip():
             raise usage_error("The prompt is empty")
         notes: list[str] = []
-        if not (asked.raw or self.raw):
+        if not (asked.raw or self.defaults.value("raw")):
             filled = fill(prompt, self._ip.user_ns)
             prompt, notes = filled.text, list(filled.notes)
         attached, more = attach(asked.attach, self._ip.user_ns)
         notes += more
         name = self._conversation_of(asked, on_a_line=cell is None)
-        before, news = self._before(name, new=asked.new)
+        talk = Conversation() if name is None else self.conversations.get(name, Conversation())
+        before, news = self._before(talk, new=asked.new)
         shape = None if asked.schema is None else shape_of(asked.schema, self._ip.user_ns)
         inquiry = self._inquiry(asked, model, Message.user(prompt, *attached), before)
         inquiry = replace(inquiry, schema=None if shape is None else shape.schema)
-        notes += [note for note in (news, inquiry.check()) if note]
+        inquiries = several.inquiries(inquiry, asked.compare) if asked.several else [inquiry]
+        notes += [note for note in (news, *(one.check() for one in inquiries)) if note]
         if asked.dry_run:
-            sys.stdout.write(to_text(f"{inquiry.look(default_session())}\n"))
+            looks = "\n\n".join(one.look(default_session()) for one in inquiries)
+            sys.stdout.write(to_text(f"{looks}\n"))
             self._say(notes)
             return None
-        quiet = asked.quiet or self.quiet
-        as_text = (asked.format or self.format) == "text"
-        answer = answer_for(self._ip, inquiry.model, "none" if quiet or as_text else self.display)
-        stream = inquiry.send(default_session())
+        quiet = asked.quiet or bool(self.defaults.value("quiet"))
         if not quiet:
             self._say(notes)
-        reply = self._follow(stream, answer, asked.out, lambda reply: self._add(name, asked, inquiry, reply))
-        if (wanted := asked.format or self.format or ("json" if shape else "")) not in ("", "md"):
+        if asked.several:
+            return self._compare(inquiries, asked, quiet=quiet)
+        wanted = (
+            "md" if asked.bg else asked.format or self.defaults.value("format") or ("json" if shape else "md")
+        )
+        display = "none" if quiet or wanted == "text" else self.defaults.value("display") or ""
+
+        def add(reply: Reply) -> None:
+            self._add(name, talk, asked, inquiry, reply)
+
+        if asked.bg:
+            return self._leave_running(inquiry, display, asked.out, add)
+        answer = answer_for(self._ip, inquiry.model, display)
+        reply = self._follow(inquiry.send(default_session()), answer, asked.out, add)
+        if wanted != "md":
             self._make(reply, wanted, shape, asked.out, quiet=quiet)
         return reply
 
@@ -181,14 +169,14 @@ class LLMMagics(Magics):
         names = [*asked.words, *([asked.model] if asked.model else [])]
         if len(names) > 1:
             raise usage_error(f"One model a cell, not {' and '.join(names)} (the prompt goes below the line)")
-        return names[0] if names else self.model or None
+        return names[0] if names else self.defaults.value("model")
 
     def _named_in(self, asked: Line, prompt: str) -> tuple[str | None, str]:
         """The model for ``%llm``, where the first word may be one if it can be nothing else."""
         first, _, rest = prompt.partition(" ")
         if asked.model is None and "/" in first and self._knows(first):
             return first, rest.lstrip()
-        return asked.model or self.model or None, prompt
+        return asked.model or self.defaults.value("model"), prompt
 
     def _knows(self, name: str) -> bool:
         try:
@@ -198,25 +186,27 @@ class LLMMagics(Magics):
         return True
 
     def _inquiry(self, asked: Line, model: str | None, message: Message, before: Conversation) -> Inquiry:
-        session = default_session()
-        provider, name = session.resolve(model)
-        options: dict[str, Any] = {
-            "temperature": asked.temperature if asked.temperature is not None else self.temperature,
-            "max_tokens": asked.max_tokens or self.max_tokens,
-            "think": asked.think if asked.think is not None else configured_level(self.think),
-        }
+        model = asked.compare[0] if asked.compare else model
+        provider, name = default_session().resolve(model)
+
+        def said(name: str) -> Any:
+            given = getattr(asked, name)
+            return self.defaults.value(name) if given is None else given
+
+        options = {name: said(name) for name in ("temperature", "max_tokens", "think")}
         return Inquiry(
             message,
             provider,
             name,
             written=model,
             history=before,
-            system=asked.system or before.system or self.system or None,
+            system=asked.system or before.system or self.defaults.value("system"),
             options={name: value for name, value in options.items() if value is not None},
-            timeout=asked.timeout or self.timeout,
-            budget=asked.budget or self.budget,
-            tag=asked.tag or self.tag or None,
+            timeout=said("timeout"),
+            budget=said("budget"),
+            tag=said("tag"),
             cell=_cell_id(self._ip),
+            run=self._ip.execution_count,
         )
 
     # -- the conversation -----------------------------------------------------------------------
@@ -228,15 +218,19 @@ class LLMMagics(Magics):
         """
         if asked.conversation is not None:
             return asked.conversation
-        if asked.no_history or not (self.history or asked.new) or (on_a_line and not asked.new):
+        if asked.no_history or asked.several or (on_a_line and not asked.new):
             return None
-        return self.conversation
+        return self.conversation if self.defaults.value("history") or asked.new else None
 
-    def _before(self, name: str | None, *, new: bool) -> tuple[Conversation, str]:
-        """The conversation that this cell goes on from, and what is to be said about it."""
-        if name is None or new:
+    @property
+    def conversation(self) -> str:
+        """The conversation of cells that name none; "" is the notebook's own."""
+        return self.defaults.value("conversation") or ""
+
+    def _before(self, whole: Conversation, *, new: bool) -> tuple[Conversation, str]:
+        """What this cell goes on from, and what is to be said about it."""
+        if new:
             return Conversation(), ""
-        whole = self.conversations.get(name, Conversation())
         before = whole.before(_cell_id(self._ip), self._ip.execution_count)
         dropped = len(whole.turns) - len(before.turns) - 1
         if dropped < 1:
@@ -246,7 +240,8 @@ class LLMMagics(Magics):
         )
         return before, f"This cell's turn is asked anew; {turns} dropped from the conversation."
 
-    def _add(self, name: str | None, asked: Line, inquiry: Inquiry, reply: Reply) -> None:
+    def _add(self, name: str | None, talk: Conversation, asked: Line, inquiry: Inquiry, reply: Reply) -> None:
+        """Add the turn; ``talk`` is the conversation as it was when the cell began."""
         if name is None or not worth_keeping(reply):
             return
         turn = Turn(
@@ -255,13 +250,34 @@ class LLMMagics(Magics):
             model=inquiry.model,
             system=asked.system or inquiry.history.system,
             cell=inquiry.cell,
-            run=self._ip.execution_count,
+            run=inquiry.run,
         )
-        self.conversations[name] = inquiry.history.then(turn)
+        with self._adding:  # answers in the background end when they end
+            now = self.conversations.get(name, Conversation())
+            dropped = talk.turns[len(inquiry.history.turns) :]
+            self.conversations[name] = now.without(dropped).then(turn)
 
     def _say(self, notes: list[str]) -> None:
         for note in notes:
             sys.stdout.write(to_text(f"note: {note}\n"))
+
+    # -- several answers, and answers that come later -----------------------------------------------
+
+    def _compare(self, inquiries: list[Inquiry], asked: Line, *, quiet: bool) -> Comparison:
+        display = "none" if quiet else self.defaults.value("display") or ""
+        comparison = several.begin(inquiries, asked.repeat or 1, display)
+        if asked.out:
+            self._ip.user_ns[asked.out] = comparison
+        several.follow(comparison, asked.out)
+        return comparison
+
+    def _leave_running(
+        self, inquiry: Inquiry, display: str, out: str | None, add: Callable[[Reply], None]
+    ) -> Background:
+        handle = background.begin(self._ip, inquiry, display, add)
+        if out:
+            self._ip.user_ns[out] = handle
+        return handle.settle_in(out)
 
     # -- the answer -----------------------------------------------------------------------------
 
@@ -278,7 +294,7 @@ class LLMMagics(Magics):
             self._keep(partial, out)
             add(partial)
             answer.end(partial, "Interrupted. This is the answer as far as it came.")
-            raise Interrupted(partial, out) from None
+            raise Interrupted.answer(partial, *([out] if out else []), "_llm") from None
         finally:
             stream.close()
         error = stream.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 import shlex
 from dataclasses import dataclass
@@ -14,18 +15,30 @@ if TYPE_CHECKING:
     from IPython.core.magic_arguments import MagicArgumentParser
 
 THINK = ("off", "low", "medium", "high", "max")
-FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run")
+FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run", "--bg")
 VALUED = (
-    "-a", "--attach", "-f", "--format", "--schema",
+    "-a", "--attach", "-f", "--format", "--schema", "--compare", "--repeat",
     "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
     "--temperature", "--think", "--timeout",
 )  # fmt: skip
+#: Options that do not go together. A comparison is no turn of a conversation, and has an answer for each model.
+_AT_ODDS = (
+    ("--no-history", "-c"), ("--no-history", "--new"),
+    ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "--bg"),
+    ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "--bg"),
+    ("--bg", "-f"),
+)  # fmt: skip
+_FIELDS = {"-c": "conversation", "-f": "format", "-m": "model", "MODEL": "words"}
 _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 _OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
 _NAME = re.compile(r"[\w-]+")
+_MOST_REPEATS = 100
+#: Between models; one within the name of a simulated model (bench:tokens=40,rate=0) is not.
+_COMMA = re.compile(r",(?![a-z]+=)")
 USAGE = (
     "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] "
-    "[--schema VAR] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] [--tag T] [--raw] [--dry-run] [-q]"
+    "[--schema VAR] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] "
+    "[--tag T] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
 )
 
 
@@ -47,11 +60,19 @@ class Line:
     attach: tuple[str, ...] = ()
     schema: str | None = None
     format: str | None = None
+    compare: tuple[str, ...] = ()
+    repeat: int | None = None
+    bg: bool = False
     new: bool = False
     no_history: bool = False
     dry_run: bool = False
     raw: bool = False
     quiet: bool = False
+
+    @property
+    def several(self) -> bool:
+        """Is it asked more than once, side by side?"""
+        return bool(self.compare) or self.repeat is not None
 
 
 def read_line(parser: MagicArgumentParser, line: str) -> Line:
@@ -68,13 +89,21 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
     except UsageError as error:
         raise usage_error(str(error)) from None
     values = vars(parsed)
-    if (name := values["out"]) is not None and not name.isidentifier():
-        raise usage_error(f"-o takes the name of a variable, not {name!r}.")
+    if (name := values["out"]) is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise usage_error(f"-o takes the name of a variable, not {name!r}")
     if (name := values["conversation"]) is not None and not is_name(name):
         raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
-    if values["no_history"] and (values["conversation"] or values["new"]):
-        raise usage_error(f"--no-history does not go with {'--new' if values['new'] else '-c'}")
-    return Line(**{**values, "words": tuple(values["words"]), "attach": tuple(values["attach"] or ())})
+    several = {name: tuple(values[name] or ()) for name in ("words", "attach", "compare")}
+    asked = Line(**{**values, **several})
+    for one, other in _AT_ODDS:
+        if _is_given(asked, one) and _is_given(asked, other):
+            raise usage_error(f"{one} does not go with {other}")
+    return asked
+
+
+def _is_given(asked: Line, option: str) -> bool:
+    value = getattr(asked, _FIELDS.get(option, option.strip("-").replace("-", "_")))
+    return value not in (None, False, (), "md" if option == "-f" else None)
 
 
 def read_prompt_line(parser: MagicArgumentParser, line: str) -> tuple[Line, str]:
@@ -133,6 +162,26 @@ def whole(text: str) -> int:
     return number
 
 
+def count(text: str) -> int:
+    """How often to ask."""
+    number = int(text)
+    if not 1 <= number <= _MOST_REPEATS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_REPEATS}")
+    return number
+
+
+def models(text: str) -> tuple[str, ...]:
+    """Models to compare, with commas between them, none twice.
+
+    >>> models("sonnet,luna")
+    ('sonnet', 'luna')
+    """
+    named = tuple(name.strip() for name in _COMMA.split(text))
+    if not all(named) or len(set(named)) < len(named):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different models, as in sonnet,luna")
+    return named
+
+
 def level(text: str) -> str | int:
     """How hard to think: a level, or a number of tokens."""
     if text in THINK:
@@ -140,13 +189,3 @@ def level(text: str) -> str | int:
     if text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(THINK)}, nor a number of tokens")
-
-
-def configured_level(text: str) -> str | int | None:
-    """The level of ``%config LLMMagics.think``, where one is set."""
-    if not text:
-        return None
-    try:
-        return level(text)
-    except argparse.ArgumentTypeError as error:
-        raise usage_error(f"%config LLMMagics.think: {error}") from None

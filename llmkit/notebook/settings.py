@@ -12,6 +12,7 @@ from llmkit.engine.session import default_session
 from llmkit.engine.tape import Mode, Tape
 from llmkit.models import catalogue
 from llmkit.models.aliases import ALIASES
+from llmkit.notebook import background, defaults
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.options import usage_error
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from llmkit.notebook.magics import LLMMagics
 
 TAPE_USAGE = "%llm tape [PATH [--mode auto|record|replay] | off]"
+
+STOP_USAGE = "%llm stop [all | N]"
+_NOTHING_RUNS = "Nothing runs in the background."
 
 
 def said(*notes: str) -> Listing:
@@ -29,10 +33,10 @@ def said(*notes: str) -> Listing:
 def use(magics: LLMMagics, words: list[str]) -> Listing:
     """The model of every cell that names none."""
     if not words:
-        provider, name = default_session().resolve(magics.model or None)
+        provider, name = default_session().resolve(magics.defaults.value("model"))
         return said(f"Cells that name no model ask {provider.name}/{name}.")
     provider, name = default_session().resolve(words[0])
-    magics.model = words[0]
+    magics.defaults.put("model", words[0])
     return said(f"Cells that name no model now ask {provider.name}/{name}.")
 
 
@@ -129,10 +133,47 @@ def cache(_: LLMMagics, words: list[str]) -> Listing:
     )
 
 
-def config(magics: LLMMagics, __: list[str]) -> Listing:
-    """What cells do where they don't say."""
+def bg(_: LLMMagics, __: list[str]) -> Listing:
+    """The answers that come in the background."""
     rows = tuple(
-        (name, repr(getattr(magics, name)), trait.help)
-        for name, trait in sorted(magics.class_own_traits(config=True).items())
+        (str(number), job.model, job.question, f"{len(job.text):,}", f"{job.seconds:.0f} s")
+        for number, job in enumerate(background.running(), 1)
     )
-    return Listing(("setting", "value", ""), rows, ("Set one with %config LLMMagics.NAME = VALUE.",))
+    notes = ("%llm stop stops them all, %llm stop N one.",) if rows else (_NOTHING_RUNS,)
+    return Listing(("", "model", "question", "characters", "for"), rows, notes)
+
+
+def stop(_: LLMMagics, words: list[str]) -> Listing:
+    """Stop what runs in the background: one, by its number in ``%llm bg``, or all of it."""
+    jobs = background.running()
+    match words:
+        case [] | ["all"]:
+            chosen = jobs
+        case [number] if number.isdigit() and 1 <= int(number) <= len(jobs):
+            chosen = (jobs[int(number) - 1],)
+        case _:
+            raise usage_error(f"%llm stop {' '.join(words)} stops nothing: {len(jobs)} run", STOP_USAGE)
+    for job in chosen:
+        job.stop()
+    return said(*(f"Stopped: {job.question} ({job.model})" for job in chosen) if chosen else (_NOTHING_RUNS,))
+
+
+def config(magics: LLMMagics, __: list[str]) -> Listing:
+    """What cells do where they don't say, and who said so."""
+    rows = []
+    for name in defaults.names():
+        now = magics.defaults.in_force(name)
+        rows.append((name, "" if now.value is None else repr(now.value), now.origin, helps(name)))
+    return Listing(
+        ("setting", "value", "from", ""),
+        tuple(rows),
+        (
+            "Set one with %config LLMKit.NAME = VALUE, or in the `cell:` section of llmkit.yaml "
+            f"(here, or as {defaults.users_file()}).",
+        ),
+    )
+
+
+def helps(name: str) -> str:
+    """What a setting is for."""
+    return str(defaults.LLMKit.class_own_traits()[name].help)

@@ -19,7 +19,7 @@ LINE = "var(--jp-border-color2,rgba(127,127,127,.35))"
 QUIET = "font-size:.82em;opacity:.72"
 _PANEL = f"margin:.4em 0;padding:.35em .7em;border:1px solid {LINE};border-radius:6px"
 _CODE = "margin:.3em 0 0;white-space:pre-wrap;overflow-wrap:anywhere;background:none"
-_MARK = "margin:.6em 0 0;padding:.2em .7em;border-left:3px solid {};font-size:.9em"
+_MARK = "white-space:pre-line;margin:.6em 0 0;padding:.2em .7em;border-left:3px solid {};font-size:.9em"
 AMBER = "var(--jp-warn-color1,#d98200)"
 
 _WHY_SHORT = {
@@ -63,7 +63,7 @@ def footer(reply: Reply) -> str:
     'm · 9 → 20 tokens · 2.5 s · 10 tok/s · unpriced'
     """
     usage, timing = reply.usage, reply.timing
-    told = [to_text(reply.model or "unknown model")]
+    told = [to_text(name_of(reply))]
     if usage.total_input is not None or usage.output is not None:
         about = "~" if usage.source == "estimated" else ""
         told.append(f"{_count(usage.total_input, about)} → {_count(usage.output, about)} tokens")
@@ -77,6 +77,12 @@ def footer(reply: Reply) -> str:
     if reply.simulated:
         told.append("simulated")
     return " · ".join(told)
+
+
+def name_of(reply: Reply) -> str:
+    """The model as one asks for it, whether it answered or not."""
+    model, place = reply.model or "unknown model", f"{reply.provider}/" if reply.provider else ""
+    return model if model.startswith(place) else f"{place}{model}"
 
 
 def plain(reply: Reply, said: str = "") -> str:

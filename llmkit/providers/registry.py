@@ -31,8 +31,8 @@ _FIELDS = {
 _WORDS = ("type", "api", "base_url", "dialect", "default_model")
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _VERSION = re.compile(r"(.*?)(?:/(v1(?:beta)?))?")
-#: Sections that are the engine's business.
-_SETTINGS = {"prices", "budgets", "cache"}
+#: Sections that are the engine's and the notebook's business.
+_SETTINGS = {"prices", "budgets", "cache", "cell"}
 _SECTIONS = {"providers", "aliases", "default_model", *_SETTINGS, *SECTIONS}
 
 
@@ -76,6 +76,8 @@ class Registry:
 
     def __init__(self, config: Mapping[str, Any] | str | Path | None = None) -> None:
         plain = load(config)
+        #: The file that it was read from, if it was one.
+        self.source = Path(config) if isinstance(config, str | Path) else None
         if unknown := set(plain) - _SECTIONS:
             raise _bad(
                 f"unknown section {min(unknown)!r}", f"The sections are {', '.join(sorted(_SECTIONS))}."

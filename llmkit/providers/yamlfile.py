@@ -47,6 +47,25 @@ def read(path: Path) -> Any:
         raise _bad(path, "it is not valid YAML", why) from None
 
 
+def line_of(path: Path, *names: str) -> int | None:
+    """The line in which the value of ``names`` (a section, and a name in it) is written, for an error's words."""
+    import yaml
+
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    line = None
+    for name in names:
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        found = [(key, value) for key, value in node.value if getattr(key, "value", None) == name]
+        if not found:
+            return None
+        line, node = _line(found[0][0]), found[0][1]
+    return line
+
+
 def _check(path: Path, root: yaml.Node) -> None:
     """No name twice in a mapping, no alias of itself, and no small file that means something huge."""
     sizes: dict[int, int] = {}

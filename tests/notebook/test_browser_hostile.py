@@ -50,7 +50,7 @@ len(payloads)"""
 KEPT = "for text in payloads:\n    display(Reply(Message.assistant(text), model=text))"
 STREAMED = "%%llm sim/bench:rate=700,ttft=0,tokens=1000000 --max-tokens 60000\nSay it."
 COMPARED = "llmkit.compare('Say it.', models=['sim/bench:rate=2000,ttft=0', 'sim/bench:rate=1500,ttft=0'], max_tokens=60000)"  # fmt: skip
-HTML = "%config LLMMagics.display = 'html'"
+HTML = "%config LLMKit.display = 'html'"
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_every_answer_of_a_loop_has_a_button_of_its_own(browser, lab):
 
 def test_a_notebook_without_the_pane_streams_as_html(browser, lab, screenshots):
     cells = code(
-        "%load_ext llmkit\n%config LLMMagics.display = 'html'",
+        "%load_ext llmkit\n%config LLMKit.display = 'html'",
         "%%llm sim/bench:tokens=200,rate=100,ttft=0\nTell me all about it.",
     )
     with opened(browser, lab, cells) as book:

@@ -20,7 +20,7 @@ def test_use_sets_the_model_of_cells_that_name_none(kernel):
     assert kernel.value("_llm.model") == "sim/swift"
     assert "UnknownProvider" in kernel.run("%llm use nobody/knows").error["ename"]
     assert shown(kernel, "use") == "Cells that name no model ask sim/swift."
-    kernel.run("%config LLMMagics.model = ''")
+    kernel.run("%config LLMKit.model = ''")
 
 
 def test_models_are_filtered(kernel):

@@ -156,9 +156,9 @@ def test_no_history_asks_alone(kernel):
     ask(kernel, "one")
     ask(kernel, "aside", "--no-history")
     assert questions(kernel) == ["one"]
-    kernel.run("%config LLMMagics.history = False")
+    kernel.run("%config LLMKit.history = False")
     ask(kernel, "aside")
-    kernel.run("%config LLMMagics.history = True")
+    kernel.run("%config LLMKit.history = True")
     assert questions(kernel) == ["one"]
 
 

@@ -11,7 +11,7 @@ ENDLESS = "sim/bench:tokens=100000,rate=100,ttft=0"
 
 @pytest.fixture(autouse=True)
 def no_leftovers(kernel):
-    assert kernel.run("_llm = None\n%config LLMMagics.display = ''").status == "ok"
+    assert kernel.run("_llm = None\n%config LLMKit.display = ''").status == "ok"
 
 
 def test_an_answer_streams_into_one_output(kernel):
@@ -62,7 +62,7 @@ def test_a_question_mark_belongs_to_the_question(kernel, code):
 
 @pytest.mark.parametrize("mode", ["live", "final", "none"])
 def test_how_an_answer_is_shown_can_be_configured(kernel, mode):
-    kernel.run(f"%config LLMMagics.display = {mode!r}")
+    kernel.run(f"%config LLMKit.display = {mode!r}")
     ran = kernel.run(f"%%llm {STEADY}\nHello?")
     counts = (
         len(ran.of("display_data")),
@@ -119,6 +119,27 @@ def test_what_is_wrong_is_told_in_three_lines_and_nothing_is_sent(kernel, code, 
         ("%%llm --timeout -1\nhi", "--timeout"),
         ("%%llm -o 1x\nhi", "'1x'"),
         ("%%llm -s 'unclosed\nhi", "quotation"),
+        ("%%llm -o class\nhi", "'class'"),
+        ("%%llm --compare swift,\nhi", "--compare"),
+        ("%%llm --compare swift,swift\nhi", "--compare"),
+        ("%%llm --compare\nhi", "--compare"),
+        ("%%llm --repeat 0\nhi", "--repeat"),
+        ("%%llm --repeat twice\nhi", "--repeat"),
+        ("%%llm --repeat 1000\nhi", "--repeat"),
+        ("%%llm swift --compare sage\nhi", "--compare does not go with MODEL"),
+        ("%%llm -m swift --compare sage\nhi", "--compare does not go with -m"),
+        ("%%llm --compare sage -c talk\nhi", "--compare does not go with -c"),
+        ("%%llm --compare sage --new\nhi", "--compare does not go with --new"),
+        ("%%llm --compare sage --bg\nhi", "--compare does not go with --bg"),
+        ("%%llm --repeat 2 -f df\nhi", "--repeat does not go with -f"),
+        ("%%llm --repeat 2 --bg\nhi", "--repeat does not go with --bg"),
+        ("%%llm --repeat 2 -c talk\nhi", "--repeat does not go with -c"),
+        ("%%llm --bg -f code\nhi", "--bg does not go with -f"),
+        ("%%llm --bg=1\nhi", "--bg"),
+        ("%%llm -c a.b\nhi", "-c takes the name"),
+        ("%%llm --no-history -c talk\nhi", "--no-history does not go with -c"),
+        ("%%llm --budget -1\nhi", "--budget"),
+        ("%%llm -f yaml\nhi", "format"),
         ("%%llm sonnet luna\nhi", "One model a cell"),
         ("%%llm\n\n  \n", "empty"),
         ("%llm", "empty"),
@@ -204,7 +225,7 @@ def test_an_interrupted_call_is_settled_in_the_ledger(kernel):
 
 def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
     kernel.run("%%llm sim/swift\nHello.")  # the SDK is loaded: what is timed is the call
-    ran = kernel.run(f"%%llm {ENDLESS} --timeout 0.5\nGo on.")
+    ran = kernel.run(f"%%llm {ENDLESS} --timeout 2\nGo on.")
     assert ran.error["ename"] == "DeadlineExceeded"
     assert len(ran.error["traceback"]) <= 3
     assert "This is the answer as far as it came." in ran.outputs[0]["text/plain"]
@@ -269,7 +290,7 @@ def test_loading_again_and_unloading_leave_one_set_of_magics_or_none(kernel):
     kernel.run("%reload_ext llmkit")
     ran = kernel.run(f"%%llm {QUICK}\nHello")
     assert len(ran.outputs) == 1
-    count = "len([c for c in get_ipython().configurables if type(c).__name__ == 'LLMMagics'])"
+    count = "len([c for c in get_ipython().configurables if type(c).__name__ == 'LLMKit'])"
     matchers = "len([m for m in get_ipython().Completer.custom_matchers if m.__name__ == 'llm_matcher'])"
     assert kernel.value(f"{count}, {matchers}") == (1, 1)
     kernel.run("%unload_ext llmkit")
