@@ -19,6 +19,7 @@ from typing import Any
 from llmkit.core.errors import BadRequest
 from llmkit.core.reply import Reply
 from llmkit.engine.recording import Beat, Recording, key_of, unlocked
+from llmkit.engine.turns import Turns
 from llmkit.ledger.place import data_directory
 
 DAY = 24 * 3600.0
@@ -64,6 +65,8 @@ class Cache:
         self._clock = clock
         self._pid = os.getpid()
         self._lock = threading.RLock()
+        #: Calls that ask the same at the same time, one after the other.
+        self.turns = Turns()
 
     def find(self, asked: Mapping[str, Any]) -> Recording | None:
         """What was answered to that, if it is here and not too old. Never raises."""
@@ -79,18 +82,18 @@ class Cache:
             self.misses += found is None
         return found
 
-    def keep(self, asked: Mapping[str, Any], beats: tuple[Beat, ...], reply: Reply) -> None:
-        """Keep a whole reply; one that is cut, empty or broken is not kept. Never raises."""
+    def keep(self, asked: Mapping[str, Any], beats: tuple[Beat, ...], reply: Reply) -> bool:
+        """Keep a whole reply; one that is cut, empty or broken is not kept. Was it? Never raises."""
         if not reply.complete or not reply.message.parts or reply.stop_reason in _NOT_KEPT:
-            return
+            return False
         plain = Recording({}, beats, reply).to_json()
         del plain["asked"], plain["key"]
         # ASCII: half a surrogate pair in an answer can't be stored otherwise.
         value = json.dumps(unlocked(plain))
         if len(value) > self.max_bytes:
-            return
+            return False
         with self._lock:
-            self._do(lambda db: self._store(db, _key(asked), value))
+            return self._do(lambda db: self._store(db, _key(asked), value)) is True
 
     def clear(self) -> None:
         """Forget everything."""
@@ -128,7 +131,7 @@ class Cache:
         db.execute("UPDATE replies SET used = ? WHERE key = ?", (now, key))
         return str(row[0])
 
-    def _store(self, db: sqlite3.Connection, key: str, value: str) -> None:
+    def _store(self, db: sqlite3.Connection, key: str, value: str) -> bool:
         now = self._clock()
         db.execute(
             "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?)", (key, value, len(value), now, now)
@@ -141,6 +144,7 @@ class Cache:
                 break
             db.execute("DELETE FROM replies WHERE key = ?", (name,))
             total -= size
+        return True
 
     def _do(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
         """Do that with the database, on a fresh one if it turns out to be broken; ``None`` if it can't be."""

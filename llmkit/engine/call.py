@@ -27,7 +27,7 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Beat, Recorder
 from llmkit.engine.refusals import Refusals, without
 from llmkit.engine.refusals import read as read_refusal
-from llmkit.engine.stopping import stopped
+from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.ledger.store import Ledger
 from llmkit.models.prices import Overrides
@@ -121,25 +121,16 @@ class Call:
 
     async def run(self, thread: IOThread) -> None:
         """The whole call. Never raises: everything ends in one terminal event."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("A call runs as a task of the I/O thread.")
-        signal = self.request.signal
-        forget = signal.on_abort(lambda _: thread.call(task.cancel), clock=False)
-        left = signal.remaining
-        alarm = None if left is None else thread.loop.call_later(left, signal.abort, "timeout")
         last: list[Event] = []
         try:
-            last = [self.cancelled()] if signal.aborted else await self.attempts(thread)
+            with stoppable(self.request.signal, thread):
+                last = [self.cancelled()] if self.request.signal.aborted else await self.attempts(thread)
         except asyncio.CancelledError:
             last = [self.cancelled()]
         except Exception as error:  # noqa: BLE001 - a fault of ours still ends in a terminal event
             _log.exception("llmkit: a call failed in an unforeseen way")
             last = [self.failed(unforeseen(error))]
         finally:
-            forget()
-            if alarm is not None:
-                alarm.cancel()
             self.settled.set()
             self.channel.put(last)
 

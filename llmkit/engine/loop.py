@@ -64,6 +64,14 @@ class IOThread:
             if not self.loop.is_closed():
                 raise
 
+    @classmethod
+    def tell(cls, function: Callable[..., object], *args: object) -> None:
+        """Call a plain function on the loop of the running thread, if there is one. Starts nothing and takes
+        no lock, so that finalizers may use it."""
+        running = cls._current
+        if running is not None and running.alive:
+            running.call(function, *args)
+
     def stop(self) -> None:
         """Cancel what runs, let it settle, close the clients, end the thread."""
         if not self.alive:

@@ -17,7 +17,7 @@ from llmkit.core.usage import Cost
 from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Recording, key_of, so_far
-from llmkit.engine.stopping import stopped
+from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.ledger.store import Ledger
 
@@ -53,29 +53,20 @@ class Playback:
 
     async def run(self, thread: IOThread) -> None:
         """Show the events, then the reply; never raises."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("A playback runs as a task of the I/O thread.")
         began = time.monotonic()
         row = self.begin()
         signal = self.request.signal
-        forget = signal.on_abort(lambda _: thread.call(task.cancel), clock=False)
-        left = signal.remaining
-        alarm = None if left is None else thread.loop.call_later(left, signal.abort, "timeout")
         last: Done | Failed
         try:
-            if signal.aborted:
-                raise asyncio.CancelledError
-            await self.play(began)
+            with stoppable(signal, thread):
+                if signal.aborted:
+                    raise asyncio.CancelledError
+                await self.play(began)
             last = Done(self.whole(time.monotonic() - began))
         except asyncio.CancelledError:
             error = stopped(signal)
             error.partial = self.partial()
             last = Failed(error, error.partial)
-        finally:
-            forget()
-            if alarm is not None:
-                alarm.cancel()
         self.settle(row, last, time.monotonic() - began)
         self.settled.set()
         self.channel.put([last])

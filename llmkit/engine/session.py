@@ -19,6 +19,7 @@ from llmkit.core.signal import Signal
 from llmkit.engine import adapt, logs, settings
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
+from llmkit.engine.cached import CachedCall
 from llmkit.engine.call import Call, Keep, Labels
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
@@ -137,17 +138,7 @@ class Session:
         provider, name = self.resolve(model)
         fitted = adapt.prepare(request.with_(model=name), provider, self.refusals)
         request = fitted.request
-        if (store := self._cache(cache)) is not None:
-            place = {"provider": provider.name, "endpoint": provider.base_url, "wire": provider.wire}
-            known = asked(request, sample=sample, **place)
-            if (found := store.find(known)) is not None:
-                for each in keep:
-                    each(found.beats, found.reply)
-                return Playback(
-                    found, request, self.ledger, labels, source="cache", hooks=self.hooks
-                ).launch()
-            keep.append(lambda beats, reply: store.keep(known, beats, reply))
-        return Call(
+        call = Call(
             request,
             provider,
             fitted.body,
@@ -162,7 +153,11 @@ class Session:
             tell=self.notice,
             notes=fitted.notes,
             refusals=self.refusals,
-        ).launch()
+        )
+        if (store := self._cache(cache)) is None:
+            return call.launch()
+        place = {"provider": provider.name, "endpoint": provider.base_url, "wire": provider.wire}
+        return CachedCall(call, store, asked(request, sample=sample, **place)).launch()
 
     def ask(self, prompt: Prompt, **more: Any) -> Reply:
         """Ask, and wait for the whole reply. Takes what :meth:`stream` takes.

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
-from llmkit.core.errors import LLMKitError
+from llmkit.core.errors import DeadlineExceeded, LLMKitError
 from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
+from llmkit.engine.loop import IOThread
 
 LOOK_UP_SECONDS = 0.05
 _CLOSE_SECONDS = 0.5
+#: A call ends at its deadline by itself. Where it can't (a hook blocks the I/O thread), its caller stops
+#: waiting so much later.
+_GRACE_SECONDS = 0.9
 
 
 class Channel:
@@ -94,7 +99,10 @@ class Stream:
 
     Iterating gives every event up to and with the one terminal event (``Done`` or ``Failed``) and never
     raises for a failed call; awaiting it, or ``reply()``, gives the reply or raises.
-    Leaving a loop early closes the socket.
+    Leaving a loop early closes the socket, and so does dropping a stream that nobody reads.
+
+    It is an awaitable, not a coroutine: ``asyncio.gather(one, two)``, ``asyncio.wait_for(one, 30)`` and
+    ``asyncio.ensure_future(one)`` take it; ``asyncio.create_task`` takes coroutines only.
     """
 
     def __init__(
@@ -139,7 +147,7 @@ class Stream:
     async def __aiter__(self) -> AsyncIterator[Event]:
         try:
             while self._terminal is None:
-                batch = await self._channel.aget(LOOK_UP_SECONDS)
+                batch = await self._channel.aget(LOOK_UP_SECONDS) or self._overdue()
                 if batch is not None:
                     self._note(batch)
                     for event in batch:
@@ -153,7 +161,7 @@ class Stream:
     async def _wait(self) -> Reply:
         try:
             while self._terminal is None:
-                batch = await self._channel.aget(LOOK_UP_SECONDS)
+                batch = await self._channel.aget(LOOK_UP_SECONDS) or self._overdue()
                 if batch is not None:
                     self._note(batch)
         finally:
@@ -222,6 +230,11 @@ class Stream:
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        """Nobody will read the rest. The I/O thread does the stopping: here some lock may be held."""
+        if self._terminal is None and not self._settled.is_set():
+            IOThread.tell(self.signal.abort, "dropped, as nobody held its stream")
+
     def __repr__(self) -> str:
         state = "running" if self._terminal is None else type(self._terminal).__name__.lower()
         return f"<Stream {state}, {len(self.text)} characters>"
@@ -230,9 +243,22 @@ class Stream:
 
     def _take(self, seconds: float) -> list[Event] | None:
         try:
-            return self._channel.get(seconds)
+            return self._channel.get(seconds) or self._overdue()
         except KeyboardInterrupt:
             raise Interrupted(self.partial) from None
+
+    def _overdue(self) -> list[Event] | None:
+        """Nothing came: the end, if it should have come long ago."""
+        deadline = self.signal.deadline
+        if deadline is None or time.monotonic() < deadline + _GRACE_SECONDS:
+            return None
+        error = DeadlineExceeded(
+            "The call ran out of time, and nothing was heard of its end.",
+            why="llmkit's I/O thread is held up, by a hook that takes long perhaps.",
+            hint="What arrived is kept in `error.partial`. Hooks should hand longer work to another thread.",
+        )
+        error.partial = self._partial()
+        return [Failed(error, error.partial)]
 
     def _note(self, batch: list[Event]) -> None:
         last = batch[-1]

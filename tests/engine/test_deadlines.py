@@ -6,7 +6,13 @@ kept, and that the server saw the connection close.
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import sqlite3
+import threading
 import time
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +20,8 @@ import pytest
 import llmkit
 from llmkit.core import errors as e
 from llmkit.core.events import Done, Failed
+from llmkit.engine.cache import Cache
+from llmkit.engine.tape import Tape
 from llmkit.sim import Simulator
 
 MODEL = "here/bench:tokens=20,rate=0,ttft=0"
@@ -163,3 +171,86 @@ def test_an_answer_that_is_over_when_it_is_stopped_stays_a_success(sim: Simulato
                 stream.stop()
     (row,) = here.ledger.rows(session=here.id, simulated=True)
     assert (row["status"] == "ok") == isinstance(stream._terminal, Done)
+
+
+# -- what else could hold a call up -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["on_request", "on_event", "on_reply"])
+def test_a_hook_that_blocks_holds_no_caller_beyond_its_deadline(sim: Simulator, when: str) -> None:
+    here = session(sim, "")
+    blocked, over = threading.Event(), threading.Event()
+
+    def block(*_: object) -> None:
+        blocked.set()
+        over.wait(60)
+
+    forget = getattr(here, when)(block)
+    try:
+        with pytest.raises(e.DeadlineExceeded, match="I/O thread"):
+            here.ask("hello", model=MODEL, timeout=0.3)
+        assert blocked.is_set()
+        with pytest.raises(e.DeadlineExceeded):  # nor those of others, awaited or not
+            asyncio.run(asyncio.wait_for(session(sim, "").stream("hello", model=MODEL, timeout=0.3), 30))
+    finally:
+        forget()
+        over.set()
+    assert here.ask("hello", model=MODEL, timeout=30).complete
+
+
+def test_a_tape_that_is_written_slowly_holds_no_answer_beyond_its_deadline(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = session(sim, "")
+    here.tape = Tape(tmp_path / "t.llm.jsonl")
+    over = threading.Event()
+    monkeypatch.setattr(here.tape, "_write", lambda _: over.wait(60))
+    try:
+        began = time.monotonic()
+        assert here.ask("hello", model=MODEL, timeout=1).complete  # the answer was there in time
+        assert time.monotonic() - began < 1 + ROOM
+    finally:
+        over.set()
+    assert only_row(here)["status"] == "ok"
+
+
+def test_a_cache_that_is_locked_holds_no_call_beyond_its_deadline(sim: Simulator, tmp_path: Path) -> None:
+    here = session(sim, "")
+    here.cache = Cache(tmp_path / "cache.db")
+    here.ask("something else", model=MODEL)
+    with closing(sqlite3.connect(tmp_path / "cache.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(e.DeadlineExceeded):
+            here.ask("hello", model=MODEL, timeout=0.3)
+        assert sim.attempts == 1
+        assert here.ask("hello", model=MODEL, timeout=30).complete  # it costs a hit, and no call
+    assert sim.attempts == 2
+
+
+@pytest.mark.parametrize("style", ["reply", "await"])
+def test_an_address_where_nobody_answers_holds_no_call_beyond_its_deadline(style: str) -> None:
+    with socket.socket() as hole, ExitStack() as full:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        for _ in range(4):  # a full backlog: further connections are not answered at all
+            one = full.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(hole.getsockname())
+        here = llmkit.Session(
+            {
+                "providers": {
+                    "here": {
+                        "type": "openai",
+                        "base_url": f"http://127.0.0.1:{hole.getsockname()[1]}/v1",
+                        "api_key": "k" * 20,
+                    }
+                },
+                "timeouts": {"connect": 60},
+            }
+        )
+        began = time.monotonic()
+        stream = here.stream("hello", model="here/m", timeout=0.4)
+        with pytest.raises(e.DeadlineExceeded):
+            stream.reply() if style == "reply" else asyncio.run(asyncio.wait_for(stream, 30))
+        assert time.monotonic() - began < 0.4 + ROOM
+    assert only_row(here)["status"] == "cancelled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ SLOW = "here/bench:tokens=4000,rate=200,ttft=0"
 
 @pytest.fixture
 def session(simulator: Simulator) -> llmkit.Session:
+    simulator.reset()
     made = llmkit.Session(
         {
             "providers": {
@@ -33,6 +35,13 @@ def session(simulator: Simulator) -> llmkit.Session:
     )
     made.ask("hello", model="here/swift")  # the SDK is loaded: what is timed below is the call
     return made
+
+
+def wait_for_a_token(simulator: Simulator) -> None:
+    deadline = time.monotonic() + 30
+    while not simulator.requests or simulator.requests[-1].tokens_sent < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def gone(simulator: Simulator, path: str = "/v1/chat/completions") -> bool:
@@ -248,3 +257,91 @@ def test_the_same_stream_gives_the_same_answer_streamed_or_not(session: llmkit.S
     whole = session.ask("Why is the sky blue?", model="here/swift", seed=1, stream=False)
     assert streamed.text == whole.text
     assert streamed.usage == whole.usage
+
+
+# -- awaited in company ---------------------------------------------------------------------------
+
+
+def test_streams_are_awaitables_for_gather_wait_for_and_ensure_future(session: llmkit.Session) -> None:
+    async def main() -> list[str]:
+        one, two, three, four = (session.stream(f"hello {n}", model="here/swift") for n in range(4))
+        replies = list(await asyncio.gather(one, two))
+        replies.append(await asyncio.wait_for(three, 30))
+        replies.append(await asyncio.ensure_future(four))
+        return [reply.text for reply in replies]
+
+    assert all(asyncio.run(main()))
+
+
+def test_a_stream_is_no_coroutine_and_create_task_says_so(session: llmkit.Session) -> None:
+    async def main() -> None:
+        with pytest.raises(TypeError, match="coroutine"):
+            await asyncio.create_task(session.stream("hello", model="here/swift"))  # type: ignore[arg-type]
+
+    asyncio.run(main())
+
+
+def test_waiting_for_some_time_only_stops_the_call(session: llmkit.Session, simulator: Simulator) -> None:
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.stream("hello", model=SLOW), 0.5)
+
+    asyncio.run(main())
+    assert gone(simulator)
+
+
+# -- dropped --------------------------------------------------------------------------------------
+
+
+def test_a_stream_that_nobody_holds_is_stopped(session: llmkit.Session, simulator: Simulator) -> None:
+    stream = session.stream("hello", model=SLOW, tag="dropped")
+    settled, signal = stream._settled, stream.signal
+    wait_for_a_token(simulator)
+    del stream
+    assert settled.wait(10)
+    assert gone(simulator)
+    assert "dropped" in (signal.reason or "")
+    (row,) = session.ledger.rows(tag="dropped", simulated=True)
+    assert (row["status"], row["usage_source"], row["estimated"]) == ("cancelled", "estimated", 1)
+
+
+def test_a_stream_in_a_cycle_is_stopped_when_it_is_collected(
+    session: llmkit.Session, simulator: Simulator
+) -> None:
+    stream = session.stream("hello", model=SLOW)
+    settled = stream._settled
+    stream.myself = stream  # type: ignore[attr-defined]
+    wait_for_a_token(simulator)
+    del stream
+    gc.collect()
+    assert settled.wait(10)
+    assert gone(simulator)
+
+
+def test_whoever_reads_a_stream_holds_it(session: llmkit.Session) -> None:
+    events = iter(session.stream("hello", model="here/swift"))
+    batches = session.stream("hello", model="here/swift").batches()
+    gc.collect()
+    assert isinstance(list(events)[-1], Done)
+    assert isinstance([event for batch in batches for event in batch][-1], Done)
+
+
+def test_dropping_one_stream_leaves_others_with_the_same_signal_alone(session: llmkit.Session) -> None:
+    signal = llmkit.Signal.never()
+    dropped = session.stream("hello", model=SLOW, signal=signal)
+    settled = dropped._settled
+    other = session.stream("hello", model="here/bench:tokens=60,rate=100,ttft=0", signal=signal)
+    del dropped
+    assert settled.wait(10)
+    assert other.reply().complete
+    assert not signal.aborted
+
+
+def test_a_stream_that_is_over_is_dropped_without_a_word(session: llmkit.Session) -> None:
+    stream = session.stream("hello", model="here/swift", tag="over")
+    assert stream._settled.wait(30)
+    signal = stream.signal
+    del stream
+    assert not signal.aborted
+    (row,) = session.ledger.rows(tag="over", simulated=True)
+    assert row["status"] == "ok"
