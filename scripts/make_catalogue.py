@@ -48,6 +48,28 @@ GONE: Mapping[str, str | None] = {
 OLD = frozenset({"openai/gpt-4-0314", "openai/gpt-4-0125-preview", "openai/gpt-4-turbo-preview"})
 # Of these providers litellm's table drops what is no longer served.
 COMPLETE_LIMITS = frozenset({"deepseek", "groq", "xai"})
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+# What a family is for, as its vendor describes it: our own words, no measurement.
+STRENGTHS = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"claude-(?:.*-)?(?:opus|fable|mythos)", "reasoning coding writing agents"),
+        (r"claude-(?:.*-)?sonnet", "coding writing agents"),
+        (r"claude-(?:.*-)?haiku", "speed price"),
+        (r"openai/gpt-[56][\d.]*-(?:astra|sol|pro)|openai/o\d(?!.*mini)", "reasoning coding agents"),
+        (r"openai/gpt-[56][\d.]*-terra|openai/gpt-5[\d.]*$|openai/gpt-4(?:o|\.1)$", "coding writing"),
+        (r"openai/.*-(?:luna|mini|nano)\b", "speed price"),
+        (r"codex|code-fast|coder|codestral|devstral|grok-build", "coding"),
+        (r"gemini-(?:4-argon|.*-pro)", "reasoning vision long-context"),
+        (r"gemini-.*flash", "speed price vision long-context"),
+        (r"xai/grok-4", "reasoning coding"),
+        (r"deepseek-.*(?:pro|reason)", "reasoning coding price"),
+        (r"deepseek-.*(?:flash|chat)", "price"),
+        (r"^groq/", "speed"),
+        (r"mistral-large|magistral", "reasoning writing"),
+        (r"ministral|mistral-small", "speed price"),
+    )
+)
 
 
 def names() -> Iterator[tuple[str, str]]:
@@ -112,11 +134,18 @@ def limits_of(limits: Mapping[str, Any], provider: str, model: str) -> dict[str,
         "max_input": found.get("max_input_tokens"),
         "max_output": found.get("max_output_tokens"),
         "vision": found.get("supports_vision"),
+        "pdf": found.get("supports_pdf_input"),
+        "audio": found.get("supports_audio_input"),
+        "tools": found.get("supports_function_calling"),
+        "parallel_tools": found.get("supports_parallel_function_calling"),
+        "structured": found.get("supports_native_structured_output") or found.get("supports_response_schema"),
         "sampling": found.get("supports_sampling_params"),
         "retires": found.get("deprecation_date"),
     }
     if found.get("supports_reasoning"):
         facts["thinking"] = thinking(found, provider, model)
+        if words := efforts(found, facts["thinking"]):
+            facts["efforts"] = words
     elif provider in ("anthropic", "openai", "gemini"):  # elsewhere a missing mark means little
         facts["thinking"] = []
     return {name: value for name, value in facts.items() if value is not None}
@@ -131,6 +160,19 @@ def thinking(found: Mapping[str, Any], provider: str, model: str) -> list[str]:
     else:
         kinds = ["effort"]
     return [*kinds, "always"] if found.get("thinking_always_on") else kinds
+
+
+def efforts(found: Mapping[str, Any], kinds: list[str]) -> list[str]:
+    """The words for how hard to think, from the least; none where it is told in tokens."""
+    if not {"effort", "level"} & set(kinds):
+        return []
+    more = {word: found.get(f"supports_{word}_reasoning_effort") for word in ("none", "minimal", "xhigh", "max")}
+    return [word for word in EFFORTS if more.get(word, True)]
+
+
+def strengths(full: str) -> list[str]:
+    """What a family is good at, in our own words."""
+    return sorted({word for pattern, words in STRENGTHS if pattern.search(full) for word in words.split()})
 
 
 def catalogue(limits: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -155,6 +197,8 @@ def catalogue(limits: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             facts.pop("max_input", None)
         if provider == "anthropic" and (provider, model) in sdk_names:
             facts["sampling"] = False  # refused since the API's version of 2026-10-21, which the SDK sends
+        if words := strengths(full):
+            facts["strengths"] = words
         if full in ends:
             facts["retires"] = ends[full]
         if full in GONE:

@@ -193,7 +193,7 @@ class Call:
         """Seconds until the next attempt, or ``None`` if this was the last."""
         if self.committed or self.request.signal.aborted:
             return None
-        wait = self.gates.policy.wait(number, error)
+        wait = self.gates.policy_for(self.provider.name).wait(number, error)
         left = self.request.signal.remaining
         if wait is not None and left is not None and wait >= left:
             wait = None

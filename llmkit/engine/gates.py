@@ -6,6 +6,7 @@ They live on the I/O thread, so none of them needs a lock; a new thread (after a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -58,12 +59,14 @@ class Gates:
         limits: Mapping[str, Limits] | None = None,
         patiences: Mapping[str, Patience] | None = None,
         breaker: Mapping[str, Any] | None = None,
+        attempts: Mapping[str, int] | None = None,
     ) -> None:
         self.policy = policy or RetryPolicy()
         self.patience = patience or Patience()
         self._limits = dict(limits or {})
         self._patiences = dict(patiences or {})
         self._breaker = dict(breaker or {})
+        self._attempts = dict(attempts or {})
         self._threads: WeakKeyDictionary[IOThread, ThreadGates] = WeakKeyDictionary()
 
     @classmethod
@@ -75,7 +78,13 @@ class Gates:
             limits={name: Limits(**set_) for name, set_ in tuning.limits.items()},
             patiences={name: Patience(**set_) for name, set_ in tuning.timeouts_of.items()},
             breaker=tuning.breaker,
+            attempts=tuning.attempts_of,
         )
+
+    def policy_for(self, provider: str) -> RetryPolicy:
+        """How often a call to this provider is tried."""
+        attempts = self._attempts.get(provider)
+        return self.policy if attempts is None else replace(self.policy, attempts=attempts)
 
     def patience_for(self, provider: str) -> Patience:
         """How long this provider may be silent."""

@@ -12,12 +12,14 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from concurrent.futures import Future
+from typing import Any, ClassVar, TypeVar
 
 from llmkit.providers.clients import Clients
 
 _GOODBYE_SECONDS = 0.5
 _NAME = "llmkit-io"
+T = TypeVar("T")
 
 
 class IOThread:
@@ -55,6 +57,10 @@ class IOThread:
         """Run this on the loop. The caller's context variables go with it."""
         context = contextvars.copy_context()
         self.loop.call_soon_threadsafe(self._begin, work, context)
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run this on the loop; its result comes to whoever waits for the future."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """Call a plain function on the loop; nothing happens once the loop has ended."""

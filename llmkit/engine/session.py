@@ -33,8 +33,9 @@ from llmkit.engine.tape import Tape
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
 from llmkit.providers.base import Provider
+from llmkit.providers.config import Config, find
 from llmkit.providers.keys import mask
-from llmkit.providers.registry import Registry
+from llmkit.providers.registry import Registry, check_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +52,8 @@ class Session:
     True
     """
 
-    def __init__(self, config: Mapping[str, Any] | str | Path | None = None) -> None:
-        self.registry = Registry(config if config is not None else os.environ.get("LLMKIT_CONFIG") or None)
+    def __init__(self, config: Mapping[str, Any] | str | Path | Config | None = None) -> None:
+        self.registry = Registry(config if config is not None else find())
         self.id = uuid4().hex[:12]
         self.default_model: str | None = self.registry.default_model
         self.gates = Gates.tuned(self.registry.tuning)
@@ -136,7 +137,8 @@ class Session:
                 ).launch()
             keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
         provider, name = self.resolve(model)
-        fitted = adapt.prepare(request.with_(model=name), provider, self.refusals)
+        request = self.registry.applied(provider, request.with_(model=name))
+        fitted = adapt.prepare(request, provider, self.refusals)
         request = fitted.request
         call = Call(
             request,
@@ -276,7 +278,7 @@ class Session:
                 model=wanted,
             )
         entry = self.registry.entry(place)
-        entry.check(name)
+        check_model(entry, name)
         return entry.provider, name
 
 

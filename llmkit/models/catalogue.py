@@ -13,11 +13,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from importlib import import_module, resources
 from typing import Any, Literal
 
 from llmkit.models.names import SYNONYMS
 
+#: What a model can or can't do, as fields of :class:`ModelFacts`.
+ABILITIES = ("vision", "pdf", "audio", "tools", "parallel_tools", "structured")
 Age = Literal["current", "ageing", "retired"]
 
 # What to take instead, by family; the first that fits.
@@ -51,7 +54,8 @@ class ModelFacts:
     ``context_window`` counts the prompt and the answer together, ``max_input`` the prompt alone where that has
     a limit of its own. ``sampling`` says whether temperature and the like are taken. ``thinking`` names how
     thinking is asked for ("budget", "effort", "adaptive", "level"; "always": it can't be switched off);
-    ``()`` means that the model doesn't think.
+    ``()`` means that the model doesn't think. ``efforts`` are the words it takes for how hard. ``strengths`` are
+    our own words for what it is good at, told by its family. ``source`` says who knows all that.
     """
 
     provider: str
@@ -62,11 +66,21 @@ class ModelFacts:
     max_output: int | None = None
     sampling: bool | None = None
     thinking: tuple[str, ...] | None = None
+    efforts: tuple[str, ...] | None = None
     vision: bool | None = None
+    pdf: bool | None = None
+    audio: bool | None = None
+    tools: bool | None = None
+    parallel_tools: bool | None = None
+    structured: bool | None = None
+    strengths: tuple[str, ...] = ()
     deprecated: bool | None = None
     retired: bool | None = None
     retires: date | None = None
     successor: str | None = None
+    price_in: Decimal | None = None
+    price_out: Decimal | None = None
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -130,11 +144,14 @@ def facts(provider: str, model: str) -> ModelFacts:
         max_output=plain.get("max_output"),
         sampling=plain.get("sampling"),
         thinking=None if "thinking" not in plain else tuple(plain["thinking"]),
-        vision=plain.get("vision"),
+        efforts=None if "efforts" not in plain else tuple(plain["efforts"]),
+        **{name: plain.get(name) for name in ABILITIES},
+        strengths=tuple(plain.get("strengths", ())),
         deprecated=plain.get("deprecated"),
         retired=plain.get("retired"),
         retires=date.fromisoformat(plain["retires"]) if "retires" in plain else None,
         successor=_successor(full) if _is_old(plain) else None,
+        source=f"shipped {_data()['made']}",
     )
 
 
@@ -212,6 +229,12 @@ def _simulated(model: str) -> ModelFacts:
         context_window=found.context,
         max_output=found.max_output,
         thinking=("effort",),  # all of them do when asked
+        vision=True,
+        pdf=True,
+        tools=True,
+        parallel_tools=True,
+        structured=True,
+        source="the simulator",
     )
 
 

@@ -19,15 +19,14 @@ from traitlets.config import Config, Configurable
 
 from llmkit.core.errors import ConfigError
 from llmkit.engine.session import default_session
-from llmkit.ledger.place import data_directory
 from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.live import MODES
 from llmkit.notebook.options import THINK
+from llmkit.providers import config as configs
 from llmkit.providers import yamlfile
 from llmkit.providers.registry import Registry
 
-#: The file of a project (in the working directory) and of a user (in llmkit's own).
-FILE_NAME = "llmkit.yaml"
+FILE_NAME = configs.FILE_NAME
 SECTION = "cell"
 #: What a project that somebody else wrote must not decide.
 _NOT_FOR_PROJECTS = ("yes_tools",)
@@ -116,15 +115,15 @@ def _files() -> list[tuple[str, Mapping[str, Any]]]:
         where = "the configuration" if registry.source is None else str(registry.source)
         found.append((where, _given[registry]))
     else:
-        project = Path(FILE_NAME)
-        found.append((FILE_NAME, _section(project, refused=_NOT_FOR_PROJECTS)))
-    found.append((users_file(), _section(data_directory() / FILE_NAME)))
+        if (project := configs.project_file()) is not None:
+            found.append((FILE_NAME, _section(project, refused=_NOT_FOR_PROJECTS)))
+    found.append((users_file(), _section(configs.user_file())))
     return found
 
 
 def users_file() -> str:
     """The user's own configuration, as one writes its path."""
-    return _at_home(data_directory() / FILE_NAME)
+    return _at_home(configs.user_file())
 
 
 _given: WeakKeyDictionary[Registry, Mapping[str, Any]] = WeakKeyDictionary()

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import MissingPackage
-from llmkit.providers.clients import Clients, HttpExchange, Sealed, post, settings
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post, settings
 from llmkit.providers.server import Server, headers_of
 
 if TYPE_CHECKING:
@@ -38,11 +38,18 @@ class AnthropicProvider(Server):
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
+        url = self.base_url + "/v1/messages"
+        return await post(self._http(clients), url, self._signed(clients), body, connect=self.connect)
+
+    async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
+        """Ask for its list of models, with the key or without."""
+        url = self.base_url + "/v1/models?limit=1000"
+        headers = self._signed(clients) if signed else Sealed({"anthropic-version": "2023-06-01"})
+        return await get(self._http(clients), url, headers, connect=self.connect)
+
+    def _signed(self, clients: Clients) -> Sealed:
         common = clients.once(("anthropic", self.name, self.base_url), lambda: self._headers(clients))
-        headers = Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
-        return await post(
-            self._http(clients), self.base_url + "/v1/messages", headers, body, connect=self.connect
-        )
+        return Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
 
     def _headers(self, clients: Clients) -> dict[str, str]:
         """The headers that the official client sends, without its key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -29,6 +29,15 @@ class Exchange(Protocol):
 
     async def close(self) -> None:
         """Close the socket if the body is not read to its end. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A provider that can say which models it has."""
+
+    async def models(self, clients: Clients, *, signed: bool = True) -> Exchange:
+        """Ask for its list, with the key or without."""
         ...
 
 

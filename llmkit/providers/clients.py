@@ -120,6 +120,19 @@ async def post(
     raise failure
 
 
+async def get(
+    client: httpx2.AsyncClient, url: str, headers: Sealed, *, connect: float = CONNECT_SECONDS
+) -> HttpExchange:
+    """Ask for something that is there; the answer has begun when this returns."""
+    patience = type(client.timeout)(10 * connect, connect=connect)
+    try:
+        asking = client.build_request("GET", url, headers=headers, timeout=patience)
+        return HttpExchange(await client.send(asking, stream=True))
+    except Exception as error:  # noqa: BLE001 - whatever the HTTP stack raises becomes ours
+        failure = transport_error(error, url, connect=connect)
+    raise failure
+
+
 class HttpExchange:
     """An :class:`~llmkit.providers.base.Exchange` over an unread HTTP response."""
 

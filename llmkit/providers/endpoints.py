@@ -74,8 +74,19 @@ def check_key(variable: str, base_url: str, *, homes: Iterable[str]) -> None:
     )
 
 
-def _trusted(host: str) -> bool:
-    trusted = os.environ.get("LLMKIT_TRUSTED_HOSTS", "").replace(",", " ").lower().split()
+def host_of(base_url: str) -> str:
+    """The host of an address."""
+    return urlsplit(base_url).hostname or ""
+
+
+def is_trusted(base_url: str, hosts: Iterable[str] = ()) -> bool:
+    """Does the user vouch for that host, in LLMKIT_TRUSTED_HOSTS or in their own configuration?"""
+    return _trusted(host_of(base_url), hosts)
+
+
+def _trusted(host: str, more: Iterable[str] = ()) -> bool:
+    named = os.environ.get("LLMKIT_TRUSTED_HOSTS", "").replace(",", " ").split()
+    trusted = [name.lower() for name in (*named, *more)]
     return any(host == name or (name.startswith("*.") and host.endswith(name[1:])) for name in trusted)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post
 from llmkit.providers.server import Server
 
 if TYPE_CHECKING:
@@ -33,11 +33,14 @@ class GeminiProvider(Server):
         verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         model = quote(request.model.removeprefix("models/"), safe="")
         url = f"{self.base_url}/{self.api_version}/models/{model}:{verb}"
-        headers = Sealed(
-            {
-                "content-type": "application/json",
-                "x-goog-api-key": self.key.get(self.name),
-                **self.headers,
-            }
-        )
-        return await post(clients.http(), url, headers, body, connect=self.connect)
+        return await post(clients.http(), url, self._signed(), body, connect=self.connect)
+
+    async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
+        """Ask for its list of models, with the key or without."""
+        url = f"{self.base_url}/{self.api_version}/models?pageSize=1000"
+        headers = self._signed() if signed else Sealed()
+        return await get(clients.http(), url, headers, connect=self.connect)
+
+    def _signed(self) -> Sealed:
+        key = {"content-type": "application/json", "x-goog-api-key": self.key.get(self.name)}
+        return Sealed({**key, **self.headers})

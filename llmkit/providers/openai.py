@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmkit.providers.clients import Clients, HttpExchange, Sealed, post
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post
 from llmkit.providers.server import Server, headers_of
 
 if TYPE_CHECKING:
@@ -29,11 +29,17 @@ class OpenAIProvider(Server):
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
+        url = self.base_url + _PATHS[self.wire]
+        return await post(clients.http(), url, self._signed(clients), body, connect=self.connect)
+
+    async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
+        """Ask for its list of models, with the key or without."""
+        headers = self._signed(clients) if signed else Sealed()
+        return await get(clients.http(), self.base_url + "/models", headers, connect=self.connect)
+
+    def _signed(self, clients: Clients) -> Sealed:
         common = clients.once(("openai", self.name, self.base_url), lambda: self._headers(clients))
-        headers = Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
-        return await post(
-            clients.http(), self.base_url + _PATHS[self.wire], headers, body, connect=self.connect
-        )
+        return Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
 
     def _headers(self, clients: Clients) -> dict[str, str]:
         """The headers that the official client sends, without its key."""

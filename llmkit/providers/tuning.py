@@ -8,6 +8,7 @@ name and range; what they mean is the engine's business.
       mine:
         limits: {requests_per_minute: 60, tokens_per_minute: 100000, concurrency: 4}
         timeouts: {first_byte: 300}
+        max_retries: 0
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Tuning:
     timeouts_of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     connect: float = CONNECT_SECONDS
     connect_of: Mapping[str, float] = field(default_factory=dict)
+    attempts_of: Mapping[str, int] = field(default_factory=dict)
 
     def connect_for(self, provider: str) -> float:
         """How long a connection to this provider may take."""
@@ -60,9 +62,12 @@ def tuning(config: Mapping[str, Any]) -> Tuning:
     limits: dict[str, Mapping[str, Any]] = {}
     timeouts_of: dict[str, Mapping[str, float]] = {}
     connect_of: dict[str, float] = {}
+    attempts_of: dict[str, int] = {}
     for name, fields in (config.get("providers") or {}).items():
         if not isinstance(fields, Mapping):
             continue  # the registry complains of it
+        if fields.get("max_retries") is not None:
+            attempts_of[name] = 1 + int(fields["max_retries"])
         if "limits" in fields:
             limits[name] = _numbers(f"providers.{name}.limits", fields["limits"], _LIMITS)
         if "timeouts" in fields:
@@ -78,6 +83,7 @@ def tuning(config: Mapping[str, Any]) -> Tuning:
         timeouts_of=timeouts_of,
         connect=timeouts.get("connect", CONNECT_SECONDS),
         connect_of=connect_of,
+        attempts_of=attempts_of,
     )
 
 

@@ -1,10 +1,13 @@
-"""A YAML file as plain values: nothing but data, no name twice, nothing that grows when it is read.
+"""A YAML file as plain values and the line of each: nothing but data, no name twice, nothing that grows when
+it is read.
 
-What a configuration may say is the registry's business.
+What a configuration may say is the business of ``schema.py``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +21,29 @@ _LARGEST_FILE = 1_000_000
 _MOST_VALUES = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file holds, and the line on which each path of names begins."""
+
+    values: Any = None
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+
+
 def read(path: Path) -> Any:
     """What the file holds; :class:`ConfigError` with the line where it can't be used."""
+    return written(path).values
+
+
+def line_of(path: Path, *names: str) -> int | None:
+    """The line in which the value of ``names`` (a section, and a name in it) is written, for an error's words."""
+    try:
+        return written(path).lines.get(names)
+    except ConfigError:
+        return None
+
+
+def written(path: Path) -> Written:
+    """What the file holds, with its lines."""
     import yaml
 
     try:
@@ -33,37 +57,45 @@ def read(path: Path) -> Any:
         try:
             node = loader.get_single_node()
             if node is None:
-                return None
+                return Written()
             _check(path, node)
-            return loader.construct_document(node)
+            lines = dict(_lines((), node))
+            return Written(loader.construct_document(node), lines)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark is not None else ""
-        raise _bad(path, f"it is not valid YAML{line}", f"{error.problem or error.context}.") from None
+        fix = _yaml_fix(text, mark.line if mark is not None else None, str(error.problem or ""))
+        raise _bad(path, f"it is not valid YAML{line}", f"{error.problem or error.context}.", fix) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         why = "It is nested too deeply." if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise _bad(path, "it is not valid YAML", why) from None
 
 
-def line_of(path: Path, *names: str) -> int | None:
-    """The line in which the value of ``names`` (a section, and a name in it) is written, for an error's words."""
+def _yaml_fix(text: str, line: int | None, problem: str) -> str:
+    """What is most often meant by such a mistake."""
+    wrong = "".join(text.splitlines()[line : line + 1]) if line is not None else ""
+    if wrong.lstrip(" ").startswith("\t"):
+        return "Indent with spaces, not with tabs."
+    if "mapping values are not allowed" in problem:
+        return 'Put a value that holds ": " in quotes, and check the indentation.'
+    if "could not determine a constructor" in problem:
+        return "Only plain values are read: take the tag out."
+    return "Check the indentation, the quotes and the brackets of that line and the one above."
+
+
+def _lines(path: tuple[str, ...], node: yaml.Node) -> Iterator[tuple[tuple[str, ...], int]]:
     import yaml
 
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-    line = None
-    for name in names:
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        found = [(key, value) for key, value in node.value if getattr(key, "value", None) == name]
-        if not found:
-            return None
-        line, node = _line(found[0][0]), found[0][1]
-    return line
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, str(key.value)), _line(key)
+            yield from _lines((*path, str(key.value)), value)
+    elif isinstance(node, yaml.SequenceNode):
+        for at, value in enumerate(node.value):
+            yield (*path, str(at)), _line(value)
+            yield from _lines((*path, str(at)), value)
 
 
 def _check(path: Path, root: yaml.Node) -> None:
@@ -98,7 +130,10 @@ def _children(path: Path, node: yaml.Node) -> list[yaml.Node]:
             raise _bad(path, f"line {_line(key)} has a name that is no text", f"Put it in quotes: {name!r}.")
         if name in names and key.tag != _MERGE:
             raise _bad(
-                path, f"{name!r} stands twice, in lines {names[name]} and {_line(key)}", "One would be lost."
+                path,
+                f"{name!r} stands twice, in lines {names[name]} and {_line(key)}",
+                "One would be lost.",
+                "Keep one of them.",
             )
         names[name] = _line(key)
     return [value for _, value in node.value]
@@ -112,5 +147,6 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _bad(path: Path, what: str, why: str) -> ConfigError:
-    return ConfigError(f"The configuration {path} can't be used: {what}.", why=why, hint="Nothing was sent.")
+def _bad(path: Path, what: str, why: str, fix: str = "") -> ConfigError:
+    hint = f"{fix} Nothing was sent.".strip()
+    return ConfigError(f"The configuration {path} can't be used: {what}.", why=why, hint=hint)
