@@ -114,9 +114,8 @@ def _files() -> list[tuple[str, Mapping[str, Any]]]:
             _given[registry] = checked(registry.settings.get(SECTION), registry.source)
         where = "the configuration" if registry.source is None else str(registry.source)
         found.append((where, _given[registry]))
-    else:
-        if (project := configs.project_file()) is not None:
-            found.append((FILE_NAME, _section(project, refused=_NOT_FOR_PROJECTS)))
+    elif (project := configs.project_file()) is not None:
+        found.append((FILE_NAME, _section(project, refused=_NOT_FOR_PROJECTS)))
     found.append((users_file(), _section(configs.user_file())))
     return found
 
