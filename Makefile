@@ -25,7 +25,7 @@ LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
            $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv demo test check fmt bench notebooks build lock clean
+.PHONY: help venv demo test check fmt bench kernels notebooks build lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -60,6 +60,18 @@ ifneq ($(NOTEBOOKS),)
 	  $(BIN)/python -m pytest -n auto --dist loadfile -o filterwarnings=default \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/notebook/data/nbval.cfg $(NOTEBOOKS)
 endif
+
+# The cell must behave alike on old kernels and new ones; the suite itself tries the installed one only.
+KERNELS := 6.31 7.0 7.4
+kernels: $(VENV)/.test-$(VERSION)  ## the cell on older and newer ipykernels, and on the other Pythons that are here
+	@try() { \
+	  [ -x $(VENV)/kernels/$$1/bin/python ] && return; echo "Making the kernel $$1 ..."; \
+	  $(UV) venv --quiet --python "$$2" $(VENV)/kernels/$$1 && \
+	  $(UV) pip install --quiet --python $(VENV)/kernels/$$1/bin/python -e '.[notebook,data]' "ipykernel==$$3.*"; }; \
+	for version in $(KERNELS); do try ipykernel-$$version $(BIN)/python $$version || exit 1; done; \
+	for python in python3.11 python3.12 python3.13 python3.14; do \
+	  if $$python -c '' 2>/dev/null; then try $$python $$python $(lastword $(KERNELS)) || exit 1; fi; done
+	LLMKIT_KERNELS=$(CURDIR)/$(VENV)/kernels $(BIN)/python -m pytest -n auto --dist loadgroup -rs tests/notebook/test_kernel_matrix.py $(ARGS)
 
 bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): ratios measured in one run
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done

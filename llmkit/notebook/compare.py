@@ -137,7 +137,11 @@ class LiveGrid(Watcher):
             frame = self._frame()
             self._output.update(frame)
             self._last_push = self._clock()
-            self._throttle.pushed(characters=len(frame["text/html"]), seconds=self._last_push - began)
+            self._throttle.pushed(
+                characters=sum(pane.length for pane in self._panes.values()),
+                markup=len(frame["text/html"]),
+                seconds=self._last_push - began,
+            )
             self._fresh = False
 
     def end(self) -> None:
@@ -166,6 +170,10 @@ class _LivePane:
         self._page = Incremental()
         self._doing = ""
         self._made: tuple[str, str] | None = None  # for which status, and what
+
+    @property
+    def length(self) -> int:
+        return len(self._text)
 
     def take(self, batch: Sequence[Event]) -> None:
         for event in batch:

@@ -133,7 +133,11 @@ class LiveAnswer:
         """Some events, or none: a chance to send what has come since."""
         for event in batch:
             self._note(event)
-        if not self._sends_frames or (batch and isinstance(batch[-1], Done | Failed)):
+        if not self._sends_frames:
+            return
+        if batch and isinstance(batch[-1], Done | Failed):
+            if self._in_pane and self._fresh:
+                self._push()  # cheap, and the last words needn't wait until the whole is rendered
             return
         self._make_offer()
         silent = self._clock() - self._last_push >= _HEARTBEAT
@@ -203,9 +207,13 @@ class LiveAnswer:
 
     def _push(self) -> None:
         began = self._clock()
-        characters = self._patch(self._pane) if self._pane and self._pane.answered else self._resend()
+        if self._pane and self._pane.answered:
+            characters = markup = self._patch(self._pane)
+        else:
+            markup = self._resend()
+            characters = len(self._text[0]) if self._text else 0
         self._last_push = self._clock()
-        self._throttle.pushed(characters=characters, seconds=self._last_push - began)
+        self._throttle.pushed(characters=characters, markup=markup, seconds=self._last_push - began)
         self._fresh = False
 
     def _resend(self) -> int:
@@ -216,12 +224,12 @@ class LiveAnswer:
     def _patch(self, pane: Pane) -> int:
         """What is new goes into the pane, and the pane, the first time, into the output."""
         head, _ = self._body()
-        size = pane.send(frozen=self._page.frozen, tail=self._page.tail, head=head, line=self._line())
+        pane.send(frozen=self._page.frozen, tail=self._page.tail, head=head, line=self._line())
         if not self._in_pane:
             self._in_pane = True
             self._throttle = self._throttle.slowed(_PATCHES_PER_SECOND)
             self._output.update(pane.bundle)
-        return size
+        return len(self._page.tail)
 
     def _body(self) -> tuple[str, str]:
         """The thoughts and the words so far."""

@@ -10,6 +10,7 @@ export default () => {
     else if (patch.n !== next) { model.send({ say: "hello" }); return; }  // one got lost: ask for all of it
     next = patch.n + 1;
     now.frozen += patch.add ?? "";
+    if (patch.tail !== undefined) patch.tail = now.tail.slice(0, patch.keep ?? 0) + patch.tail;
     for (const name of ["tail", "head", "line"]) now[name] = patch[name] ?? now[name];
     for (const view of views) view.add(patch);
   };

@@ -56,8 +56,11 @@ class Pane:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._comm.comm_id}
         return {VIEW: view, "text/plain": "…"}
 
-    def send(self, *, frozen: str, tail: str, head: str, line: str) -> int:
-        """Send what is new; how many characters that was. All of it is safe HTML, but for ``line`` (text)."""
+    def send(self, *, frozen: str, tail: str, head: str, line: str) -> None:
+        """Send what is new: finished blocks, what of the tail differs, and the other two where they have changed.
+
+        All of it is safe HTML, but for ``line`` (text). The page puts the tail together before it shows it.
+        """
         whole, self._whole = self._whole, False
         if whole or len(frozen) < self._frozen:
             self._frozen, self._seen, whole = 0, {}, True
@@ -68,10 +71,11 @@ class Pane:
             patch["add"] = frozen[self._frozen :]
         now = {"tail": tail, "head": head, "line": line}
         patch.update({name: value for name, value in now.items() if self._seen.get(name) != value})
+        if "tail" in patch and (same := _shared(self._seen.get("tail", ""), tail)):
+            patch["tail"], patch["keep"] = tail[same:], _units(tail[:same])
         self._frozen, self._seen = len(frozen), now
         self._sent += 1
         self._comm.send({"method": "custom", "content": patch})
-        return sum(len(value) for value in patch.values() if isinstance(value, str))
 
     def close(self) -> None:
         """Take the pane away. What its page says after that falls on deaf ears."""
@@ -92,6 +96,23 @@ class Pane:
             self._whole = self.answered = True
         elif said == "stop":
             self._stop()
+
+
+def _shared(before: str, after: str) -> int:
+    """How many characters both begin with."""
+    low, high = 0, min(len(before), len(after))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if before[low:middle] == after[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _units(text: str) -> int:
+    """How long a page thinks that a text is."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def offer(shell: Any, stop: Callable[[], object]) -> Pane | None:

@@ -1,4 +1,4 @@
-"""How often a growing answer may be sent to the page: at most 15 times a second and a quarter of the time.
+"""How often a growing answer may be sent to the page: at most 15 times a second and a seventh of its time.
 
 Pure arithmetic with a clock that tests can replace. What is sent lives in ``live.py``.
 """
@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 
 FRAMES_PER_SECOND = 15
-DUTY = 0.25
-#: What a page needs to take in one character of HTML, in seconds (measured in JupyterLab).
-SECONDS_PER_CHARACTER = 1.5e-6
+DUTY = 0.15
+#: What a page needs to lay out one character of text, and to take in one of HTML, in seconds (measured in
+#: JupyterLab: ``benchmarks/page.py``).
+SECONDS_PER_CHARACTER = 2e-6
+SECONDS_PER_MARKUP = 4e-7
 
 
 class Throttle:
@@ -46,9 +48,9 @@ class Throttle:
         """May something be pushed now?"""
         return self._clock() >= self._earliest
 
-    def pushed(self, *, characters: int, seconds: float = 0.0) -> None:
-        """Something was pushed: so many characters, which took the kernel so many seconds."""
-        cost = max(characters * SECONDS_PER_CHARACTER, seconds)
+    def pushed(self, *, characters: int, markup: int = 0, seconds: float = 0.0) -> None:
+        """Something was pushed: so many characters of text, in so many of HTML, which took the kernel so long."""
+        cost = max(characters * SECONDS_PER_CHARACTER, markup * SECONDS_PER_MARKUP, seconds)
         self._earliest = self._clock() + max(self._frame, cost / self._duty)
         self.pushes += 1
 

@@ -12,6 +12,7 @@ from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 ROOT = Path(__file__).parents[2]
+LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
 class Ran:
@@ -57,18 +58,15 @@ class Ran:
 class Kernel:
     """One kernel with llmkit on its path."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], python: str = sys.executable) -> None:
         self.manager = KernelManager()
-        self.manager._kernel_spec = KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="test",
-            language="python",
-        )
+        self.manager._kernel_spec = KernelSpec(argv=[python, *LAUNCH], display_name="test", language="python")
         self.manager.start_kernel(env={**environment, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""})
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
         self._seen: dict[str, list[dict[str, Any]]] = {}
+        self._replies: dict[str, dict[str, Any]] = {}
 
     def send(self, code: str, cell: str | None = None) -> str:
         """Queue a cell."""
@@ -102,10 +100,29 @@ class Kernel:
     def finish(self, cell: str) -> Ran:
         """Wait until a cell is done."""
         self.wait_for_idle(cell)
+        return Ran(self.reply_to(cell)["status"], self._seen.get(cell, []))
+
+    def reply_to(self, request: str) -> dict[str, Any]:
+        """What the kernel replied to a request on the shell channel."""
         while True:
             reply = self.client.get_shell_msg(timeout=60)
-            if reply["parent_header"].get("msg_id") == cell:
-                return Ran(reply["content"]["status"], self._seen.get(cell, []))
+            self._replies[reply["parent_header"].get("msg_id", "")] = reply["content"]
+            if request in self._replies:
+                return self._replies[request]
+
+    def subshell(self) -> str:
+        """A second shell, which listens while the first is busy: what JupyterLab opens for its widgets."""
+        request = self.client.session.msg("create_subshell_request")
+        self.client.control_channel.send(request)
+        reply = self.client.get_control_msg(timeout=60)
+        return str(reply["content"]["subshell_id"])
+
+    def say(self, comm: str, said: dict[str, Any], subshell: str | None) -> None:
+        """What a widget in a page says."""
+        content = {"comm_id": comm, "data": {"method": "custom", "content": said}}
+        message = self.client.session.msg("comm_msg", content)
+        message["header"]["subshell_id"] = subshell
+        self.client.shell_channel.send(message)
 
     def wait_for_idle(self, cell: str) -> None:
         if not any(m["content"].get("execution_state") == "idle" for m in self._seen.get(cell, [])):

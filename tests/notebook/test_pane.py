@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmkit.core.errors import Aborted
-from llmkit.core.events import Failed, Text
+from llmkit.core.events import Done, Failed, Text
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.notebook import pane as panes
@@ -73,8 +73,16 @@ def page_of(patches):
     for number, patch in enumerate(patches):
         assert patch["n"] == number
         frozen = ("" if patch.get("whole") else frozen) + patch.get("add", "")
+        before = rest.get("tail", "").encode("utf-16-le", "surrogatepass")[: 2 * patch.get("keep", 0)]
         rest.update({name: patch[name] for name in ("tail", "head", "line") if name in patch})
+        if "tail" in patch:  # a page counts in UTF-16
+            rest["tail"] = before.decode("utf-16-le", "surrogatepass") + patch["tail"]
     return frozen, rest
+
+
+def tails(patches):
+    """Every tail that a page shows, one after another."""
+    return [page_of(patches[: at + 1])[1].get("tail", "") for at in range(len(patches))]
 
 
 def streaming(comm, stop=lambda: None):
@@ -120,6 +128,28 @@ def test_each_patch_holds_only_what_is_new(comm):
     clock.now += 0.01
     answer.take([Text(" Five.")])
     assert len(output.bundles) == shown
+
+
+@pytest.mark.parametrize("word", ["word ", "wörd ", "𝒲𝓸𝓻𝓭 ", "🙂🙃", "日本語"])
+def test_a_long_block_is_not_sent_again_for_every_word(comm, word):
+    answer, _, clock = streaming(comm)
+    comm.say({"say": "hello"})
+    for _ in range(200):
+        clock.now += 0.1
+        answer.take([Text(word)])
+    assert page_of(comm.sent)[1]["tail"] == f"<p>{(word * 200).strip()}</p>\n"
+    assert sum(len(patch.get("tail", "")) for patch in comm.sent) < 200 * (len(word) + 12)
+
+
+def test_the_last_words_are_in_the_pane_before_the_static_form_is_made(comm):
+    answer, output, clock = streaming(comm)
+    comm.say({"say": "hello"})
+    clock.now += 0.1
+    answer.take([Text("Two")])
+    answer.take([Text(" three."), Done(Reply(Message.assistant("One.\n\nTwo three."), model="m"))])
+    _, rest = page_of(comm.sent)
+    assert rest["tail"] == "<p>Two three.</p>\n"
+    assert VIEW in output.bundles[-1]
 
 
 def test_a_page_that_missed_something_is_sent_all_of_it_again(comm):
@@ -195,8 +225,10 @@ def test_patches_of_a_hostile_answer_do_nothing(hostile, look, comm):
         answer.take([Text(hostile[at : at + 3])])
     frozen, rest = page_of(comm.sent)
     for patch in comm.sent:
-        for name in ("add", "tail", "head"):
+        for name in ("add", "head"):
             assert look(patch.get(name, "")).faults == []
+    for tail in tails(comm.sent):
+        assert look(tail).faults == []
     assert look(frozen + rest["tail"]).faults == []
 
 
