@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 QUICK = "sim/swift"
 
 
@@ -59,21 +57,3 @@ def test_the_cache_goes_on_and_off(kernel):
 def test_config_and_help_list_what_there_is(kernel):
     assert "max_tokens" in shown(kernel, "config")
     assert "%llm models" in shown(kernel, "help")
-
-
-@pytest.mark.parametrize(
-    ("code", "offers"),
-    [
-        ("%llm mod", "models"),
-        ("%llm use swi", "swift"),
-        ("%%llm -f js", "json"),
-        ("%%llm --dry", "--dry-run"),
-    ],
-)
-def test_commands_complete(kernel, code, offers):
-    message = kernel.client.complete(code, len(code))
-    while True:
-        reply = kernel.client.get_shell_msg(timeout=60)
-        if reply["parent_header"].get("msg_id") == message:
-            break
-    assert offers in reply["content"]["matches"]

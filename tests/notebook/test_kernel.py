@@ -297,23 +297,3 @@ def test_loading_again_and_unloading_leave_one_set_of_magics_or_none(kernel):
     assert kernel.value(f"{count}, {matchers}") == (0, 0)
     assert "not found" in kernel.run("%%llm\nhi").stderr
     kernel.run("%load_ext llmkit")
-
-
-@pytest.mark.parametrize(
-    ("code", "offers"),
-    [
-        ("%%llm son", "sonnet"),
-        ("%%llm -m lu", "luna"),
-        ("%%llm --mo", "--model"),
-        ("%%llm sonnet --thi", "--think"),
-        ("%%llm sonnet --think me", "medium"),
-        ("r = %llm -m sim/sw", "sim/swift"),
-    ],
-)
-def test_the_line_completes(kernel, code, offers):
-    message = kernel.client.complete(code, len(code))
-    while True:
-        reply = kernel.client.get_shell_msg(timeout=60)
-        if reply["parent_header"].get("msg_id") == message:
-            break
-    assert offers in reply["content"]["matches"]
