@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.engine.session import Prompt, default_session
 from llmkit.engine.tape import Mode, Tape, Timing
+from llmkit.ledger.accounts import Accounts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from llmkit.core.reply import Reply
     from llmkit.engine.stream import Stream
 
@@ -49,9 +48,10 @@ def tape(
     return Tape(path, mode, timing=timing).insert(session)
 
 
-def usage(**filters: Any) -> pd.DataFrame:
-    """What was used and what it cost, as a DataFrame. See ``Session.usage``.
-
-    >>> llmkit.usage(simulated=True)[["model", "input", "output", "cost"]]  # doctest: +SKIP
-    """
-    return default_session().usage(**filters)
+#: What was used and what it cost, by the default session's ledger. See ``Session.usage``.
+usage = Accounts(
+    lambda: default_session().ledger,
+    budgets=lambda: default_session().usage.budgets,
+    session=lambda: default_session().id,
+    prices=lambda: default_session().prices,
+)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from llmkit.engine.budget import Alert, Budget, Unknown, active
+from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.query import Filter
 from llmkit.ledger.store import Ledger
 
@@ -63,6 +64,27 @@ class Purse:
         """Take the budget for that away; nothing happens if there is none."""
         with self._lock:
             self._budgets.pop(per, None)
+
+    def allowances(self, session: str) -> list[Allowance]:
+        """The same as values: what the ledger's readings show. ``session`` is whose session it is."""
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        found = []
+        for budget in self.budgets:
+            daily, own = budget.per == "day", budget.per == "session"
+            found.append(
+                Allowance(
+                    name=budget.per,
+                    limit=budget.limit,
+                    spent=budget.spent,
+                    held=budget.held,
+                    since=today if daily else None,
+                    resets=today + timedelta(days=1) if daily else None,
+                    session=session if own else None,
+                    tag=None if daily or own else budget.per,
+                    simulated=budget.simulated,
+                )
+            )
+        return found
 
     def applying(self, tag: str | None) -> tuple[Budget, ...]:
         """Those that count a call with that tag: the session's, and those of the blocks around."""

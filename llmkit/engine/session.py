@@ -30,6 +30,7 @@ from llmkit.engine.recording import Recorder, Recording, asked
 from llmkit.engine.refusals import Refusals
 from llmkit.engine.stream import Stream
 from llmkit.engine.tape import Tape
+from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
 from llmkit.providers.base import Provider
@@ -178,15 +179,20 @@ class Session:
         answered: pd.DataFrame = import_module("llmkit.jobs.map").map(data, template, session=self, **more)
         return answered
 
-    def usage(self, **filters: Any) -> pd.DataFrame:
-        """What was used and what it cost: a DataFrame with one row for each attempt.
+    @property
+    def usage(self) -> Accounts:
+        """What was used and what it cost: call it for a DataFrame with one row for each attempt.
 
         Filters: ``since``, ``until``, ``session``, ``notebook``, ``cell``, ``tag``, ``provider``,
-        ``model``, ``status``; simulated rows are left out unless ``simulated=True``.
+        ``model``, ``status``; simulated rows are left out unless ``simulated=True``. More is asked with a
+        dot: ``.by``, ``.total``, ``.plot``, ``.what_if``, ``.forecast``; see ``llmkit.usage``.
         """
-        from llmkit.ledger.frame import usage
-
-        return usage(self.ledger, **filters)
+        return Accounts(
+            lambda: self.ledger,
+            budgets=lambda: self.purse.allowances(self.id),
+            session=lambda: self.id,
+            prices=lambda: self.prices,
+        )
 
     # -- money, memory, news ------------------------------------------------------------------
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+
+from llmkit.core.errors import BadRequest
 
 Moment = datetime | date | timedelta | str | int | float
 Names = str | Iterable[str]
@@ -16,7 +19,7 @@ class Filter:
     """What ``usage(...)`` and ``rows(...)`` are asked for. ``None`` means: whatever it is.
 
     ``since`` is included, ``until`` is not. Both take a datetime (naive: local time), a date, a
-    timedelta (so long ago), ISO text or a UNIX time. ``model`` finds the name asked for, the name
+    timedelta (so long ago), "7d" ("90m", "12h", "2w": so long ago), ISO text, "today" or a UNIX time. ``model`` finds the name asked for, the name
     served and "provider/model". Simulated attempts are left out unless they are asked for.
     """
 
@@ -31,6 +34,19 @@ class Filter:
     status: Names | None = None
     call: Names | None = None
     simulated: bool = False
+
+    def narrowed(self, **filters: Any) -> Filter:
+        """The same with these filters in place of its own; a filter that there is not is refused.
+
+        >>> Filter(tag="a").narrowed(model="luna").tag
+        'a'
+        """
+        if unknown := [name for name in filters if name not in self.__dataclass_fields__]:
+            raise BadRequest(
+                f"Usage can't be filtered by {unknown[0]!r}.",
+                hint=f"Filters: {', '.join(self.__dataclass_fields__)}.",
+            )
+        return replace(self, **filters)
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition and its parameters.
@@ -69,12 +85,7 @@ def unix_time(moment: Moment) -> float:
     1795176000.0
     """
     if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError:
-            raise ValueError(
-                f"Not a moment: {moment!r}. Write it like 2026-11-20 or 2026-11-20T14:00."
-            ) from None
+        moment = _read(moment)
     if isinstance(moment, timedelta):
         return (datetime.now(UTC) - moment).timestamp()
     if isinstance(moment, datetime):
@@ -82,6 +93,26 @@ def unix_time(moment: Moment) -> float:
     if isinstance(moment, date):
         return datetime.combine(moment, time.min).astimezone().timestamp()
     return float(moment)
+
+
+_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _read(text: str) -> datetime | date | timedelta:
+    written = text.strip().lower()
+    if written == "today":
+        return datetime.now(UTC).astimezone().date()
+    if (ago := _AGO.fullmatch(written)) is not None:
+        return timedelta(**{_UNITS[ago[2]]: float(ago[1])})
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise BadRequest(
+            f"Not a moment: {text!r}.",
+            hint="Write it like 2026-11-20, 2026-11-20T14:00, today, or 7d (s, m, h, d, w: so long ago).",
+        ) from None
+    return moment
 
 
 def _names(wanted: Names) -> list[str]:

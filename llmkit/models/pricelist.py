@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,57 @@ def list_price(
     if usage.web_searches and calculation.model_price.web_searches_kcount is None:
         caveats = (*caveats, f"The {usage.web_searches} web searches have no list price and are not counted")
     return Listed(calculation.total_price, _as_of(), caveats)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Where the price of a model changes: days (UTC), times of the day, and prompts longer than so many tokens."""
+
+    days: tuple[date, ...] = ()
+    times: tuple[time, ...] = ()
+    tokens: tuple[int, ...] = ()
+
+
+def steps(provider: str, model: str, base_url: str | None = None) -> Steps:
+    """Where the list price of a model changes; nowhere for what is not listed.
+
+    >>> steps("gemini", "gemini-3.8-flash").days[-1]
+    datetime.date(2027, 1, 1)
+    """
+    chosen = _price_list(provider, model, base_url)
+    if isinstance(chosen, Unlisted):
+        return Steps()
+    try:
+        _, entry = _snapshot().find_provider_model(model.removeprefix("models/"), None, chosen[0], None)
+    except LookupError:
+        return Steps()
+    conditions = [*(entry.prices if isinstance(entry.prices, list) else ()), *(entry.price_variants or ())]
+    prices = [entry.prices] if not isinstance(entry.prices, list) else []
+    prices += [condition.prices for condition in conditions]
+    limits = [condition.constraint for condition in conditions if condition.constraint is not None]
+    return Steps(
+        tuple(sorted({limit.start_date for limit in limits if hasattr(limit, "start_date")})),
+        tuple(
+            sorted(
+                {
+                    moment.replace(tzinfo=None)
+                    for limit in limits
+                    if hasattr(limit, "start_time")
+                    for moment in (limit.start_time, limit.end_time)
+                }
+            )
+        ),
+        tuple(
+            sorted(
+                {
+                    tier.start
+                    for price in prices
+                    for value in vars(price).values()
+                    for tier in getattr(value, "tiers", ())
+                }
+            )
+        ),
+    )
 
 
 def _price_list(provider: str, model: str, base_url: str | None) -> tuple[str, tuple[str, ...]] | Unlisted:

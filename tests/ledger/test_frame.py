@@ -14,7 +14,8 @@ from llmkit.core.errors import BadRequest, MissingPackage
 from llmkit.core.reply import Reply, Timing
 from llmkit.core.usage import Cost, Usage
 from llmkit.ledger import STATUSES, Ledger
-from llmkit.ledger.frame import by, total, usage
+from llmkit.ledger.frame import usage
+from llmkit.ledger.sums import by, total
 
 PROMISED = [
     "started",
@@ -83,9 +84,9 @@ def test_the_promised_columns_come_first_with_their_types(memory):
 
 
 def test_an_empty_ledger_gives_an_empty_frame_of_the_same_kind(memory):
-    empty = usage(memory, exact=True)
+    empty = usage(memory, decimal=True)
     add(memory)
-    full = usage(memory, exact=True)
+    full = usage(memory, decimal=True)
     assert len(empty) == 0
     assert list(empty.columns) == list(full.columns)
     assert [str(t) for t in empty.dtypes] == [str(t) for t in full.dtypes]
@@ -101,7 +102,7 @@ def test_one_row_for_each_attempt(memory):
 
 def test_an_unknown_cost_is_nan_and_unknown_tokens_are_na(memory):
     add(memory, cost=None, given=None, made=None)
-    frame = usage(memory, exact=True)
+    frame = usage(memory, decimal=True)
     assert frame["cost"].isna().all()
     assert frame["input"].isna().all()
     assert frame["cost_exact"].tolist() == [None]
@@ -109,7 +110,7 @@ def test_an_unknown_cost_is_nan_and_unknown_tokens_are_na(memory):
 
 def test_exact_costs_are_decimals(memory):
     add(memory, cost="0.0000001")
-    frame = usage(memory, exact=True)
+    frame = usage(memory, decimal=True)
     assert frame["cost_exact"].tolist() == [Decimal("0.0000001")]
     assert "cost_exact" not in usage(memory).columns
 
@@ -230,7 +231,7 @@ def test_however_it_is_grouped_the_parts_sum_to_the_total(rows, columns):
     with Ledger.open(":memory:") as ledger:
         for row in rows:
             add(ledger, **row)
-        frame = usage(ledger, exact=True)
+        frame = usage(ledger, decimal=True)
     sums, parts = total(frame), by(frame, *columns)
     assert int(parts["attempts"].sum()) == sums.attempts == len(rows)
     assert int(parts["unpriced"].sum()) == sums.unpriced

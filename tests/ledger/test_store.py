@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from llmkit.core.errors import RateLimited, TruncatedStream
+from llmkit.core.errors import BadRequest, RateLimited, TruncatedStream
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply, StopReason, Timing
 from llmkit.core.usage import Cost, Usage
@@ -281,7 +281,7 @@ def test_moments_may_be_said_in_many_ways(ledger, begin, since):
 
 
 def test_a_moment_that_is_none_is_refused_with_an_example(ledger):
-    with pytest.raises(ValueError, match="2026-11-20"):
+    with pytest.raises(BadRequest, match="2026-11-20"):
         ledger.rows(since="yesterday")
 
 

@@ -1,0 +1,157 @@
+"""``usage``: called, it is the table; with a dot, everything that can be asked of it.
+
+This is the front desk. Each answer is worked out in a file of its own: sums, reports, plots, what-if, forecast,
+reconcile, export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llmkit.ledger import reports, sums
+from llmkit.ledger.allowance import Allowance
+from llmkit.ledger.frame import KINDS, frame_of, usage
+from llmkit.ledger.query import Filter, Moment
+from llmkit.ledger.store import Ledger
+from llmkit.models.prices import Overrides
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Accounts:
+    """What was used and what it cost. Call it for a DataFrame with one row for each attempt.
+
+    Every method takes the filters of the call: ``since``, ``until`` ("7d", a date, a datetime), ``session``,
+    ``notebook``, ``cell``, ``tag``, ``provider``, ``model``, ``status``. Simulated attempts are left out unless
+    ``simulated=True``.
+
+    >>> llmkit.usage(since="7d", tag="reviews")                        # doctest: +SKIP
+    >>> llmkit.usage.by("model", "day")                                # doctest: +SKIP
+    >>> llmkit.usage.plot("cost", by="model", freq="D")                # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        ledger: Callable[[], Ledger],
+        *,
+        budgets: Callable[[], Sequence[Allowance]] = tuple,
+        session: Callable[[], str | None] = lambda: None,
+        prices: Callable[[], Overrides | None] = lambda: None,
+        wanted: Filter | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._budgets = budgets
+        self._session = session
+        self._prices = prices
+        self._wanted = wanted if wanted is not None else Filter()
+
+    def __call__(
+        self, *, decimal: bool = False, columns: Sequence[str] | None = None, **filters: Any
+    ) -> pd.DataFrame:
+        """One row for each attempt, in the order they began.
+
+        Times are UTC, token counts nullable integers, ``cost`` a float with NaN where it is unknown;
+        ``decimal=True`` adds ``cost_exact`` with Decimals. ``columns`` reads only these, which is quicker.
+        """
+        return usage(self._ledger(), self._wanted, decimal=decimal, columns=columns, **filters)
+
+    def where(self, **filters: Any) -> Accounts:
+        """The same, for some of the attempts only.
+
+        >>> llmkit.usage.where(tag="reviews", since="7d").total()  # doctest: +SKIP
+        """
+        return Accounts(
+            self._ledger,
+            budgets=self._budgets,
+            session=self._session,
+            prices=self._prices,
+            wanted=self._wanted.narrowed(**filters),
+        )
+
+    @property
+    def session(self) -> str | None:
+        """The session whose accounts these are, if they are one's."""
+        return self._session()
+
+    @property
+    def budgets(self) -> Sequence[Allowance]:
+        """The budgets that hold just now."""
+        return self._budgets()
+
+    # -- sums ---------------------------------------------------------------------------------
+
+    def total(self, **filters: Any) -> sums.Total:
+        """The sum; exact in money, and it says how much is unknown."""
+        return sums.total(self(columns=sums.NEEDED, **filters))
+
+    def by(self, *columns: str | Sequence[str], **filters: Any) -> pd.DataFrame:
+        """Sums by columns, or by "hour", "day", "week", "month" (UTC); the dearest first, or in order of time.
+
+        >>> llmkit.usage.by("model", "day", since="7d")  # doctest: +SKIP
+        """
+        names = [name for given in columns for name in ([given] if isinstance(given, str) else given)]
+        known = [name for name in names if name in KINDS]
+        times = ["started"] if set(names) & set(sums.TIMES) else []
+        return sums.by(self(columns=[*times, *known, *sums.NEEDED], **filters), *names)
+
+    # -- reports ------------------------------------------------------------------------------
+
+    def summary(self, **filters: Any) -> pd.DataFrame:
+        """Each model in a line: calls, tokens, cost, its share of the spending, errors, speed."""
+        return reports.summary(self(columns=reports.SUMMARY_NEEDS, **filters))
+
+    def errors(self, **filters: Any) -> pd.DataFrame:
+        """What went wrong, how often, and the latest words of it."""
+        return reports.errors(self(columns=reports.ERRORS_NEED, **filters))
+
+    def latency(self, *columns: str, **filters: Any) -> pd.DataFrame:
+        """Percentiles of the time to the first token, the whole time and tokens per second, by model."""
+        names = columns or ("model",)
+        return reports.latency(self(columns=[*names, *reports.LATENCY_NEEDS], **filters), *names)
+
+    def cache(self, **filters: Any) -> pd.DataFrame:
+        """What caching saved, by model: the provider's prompt cache, and replays from our own cache and tape."""
+        return reports.cache(self(columns=reports.CACHE_NEEDS, **filters), self._prices())
+
+    def anomalies(self, *, times: float = 5.0, **filters: Any) -> pd.DataFrame:
+        """Calls that cost far more than others of their kind (same model, same tag)."""
+        return reports.anomalies(self(columns=reports.ANOMALIES_NEED, **filters), times=times)
+
+    # -- keeping ------------------------------------------------------------------------------
+
+    def purge(self, before: Moment | None = None, *, confirm: bool = False) -> Purge:
+        """Delete settled attempts that began before that moment (all without one), if ``confirm=True``.
+
+        Without it nothing is deleted; the result says what would be.
+        """
+        going = self._count(before)
+        if not confirm:
+            return Purge(going, done=False)
+        return Purge(self._ledger().purge(before), done=True)
+
+    # -- within -------------------------------------------------------------------------------
+
+    def _count(self, before: Moment | None) -> int:
+        frame = frame_of(self._ledger(), Filter(until=before, simulated=True), ["status"])
+        return int((frame["status"] != "pending").sum())
+
+    def __repr__(self) -> str:
+        return (
+            f"<usage of {self._ledger().path}: usage() is the table; .by .total .plot .summary ... ask more>"
+        )
+
+
+class Purge:
+    """How many attempts are gone, or would be."""
+
+    def __init__(self, attempts: int, *, done: bool) -> None:
+        self.attempts = attempts
+        self.done = done
+
+    def __repr__(self) -> str:
+        rows = f"{self.attempts:,} attempt{'' if self.attempts == 1 else 's'}"
+        if self.done:
+            return f"{rows} deleted from the ledger."
+        return f"{rows} would be deleted, and can't be had back. purge(..., confirm=True) does it."
