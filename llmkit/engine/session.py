@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
+from weakref import WeakSet
 
 from llmkit.core.errors import UnknownModel
 from llmkit.core.reply import Reply
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger("llmkit")
+_CLOSE_SECONDS = 0.5
 __all__ = ["Prompt", "Session", "as_options", "as_prompt", "default_session"]
 
 
@@ -69,6 +73,8 @@ class Session:
         self.tape: Tape | None = Tape.parse(named) if (named := os.environ.get("LLMKIT_TAPE")) else None
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()
+        self._life = Signal.never()  # part of every call's own signal
+        self._streams: WeakSet[Stream] = WeakSet()
 
     @property
     def ledger(self) -> Ledger:
@@ -77,6 +83,33 @@ class Session:
             if self._ledger is None:
                 self._ledger = Ledger.open(mask=mask)
             return self._ledger
+
+    def close(self) -> None:
+        """Stop what runs, wait a moment until it is settled, and let go of the ledger's and the cache's files.
+        A later call opens them again; at the end of the process all of this happens by itself.
+
+        >>> with Session() as session:
+        ...     session.ask("Why is the sky blue?", model="sim/swift").complete
+        True
+        """
+        life, self._life = self._life, Signal.never()
+        life.abort("its session was closed")
+        until = time.monotonic() + _CLOSE_SECONDS
+        for stream in list(self._streams):
+            stream.settled(max(0.0, until - time.monotonic()))
+        if self._ledger is not None:
+            self._ledger.close()
+        for cache in (self.cache, self._own_cache):
+            if cache is not None:
+                cache.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -122,20 +155,22 @@ class Session:
             stream=stream,
             tag=tag,
         )
+        request = request.with_(signal=request.signal | self._life)
         labels = Labels(self.id, notebook, cell, tag)
         # What is on the tape is found by what was written, so that it replays where there is no key.
         keep: list[Keep] = []
         if (tape := self.tape) is not None and tape.mode != "off":
             written = asked(request, sample=sample)
             if (found := tape.find(written, cell)) is not None:
-                return Playback(
+                replayed = Playback(
                     found,
                     request,
                     self.ledger,
                     labels,
                     timing=tape.timing == "original",
                     hooks=self.hooks,
-                ).launch()
+                )
+                return self._launched(replayed)
             keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
         provider, name = self.resolve(model)
         request = self.registry.applied(provider, request.with_(model=name))
@@ -158,9 +193,9 @@ class Session:
             refusals=self.refusals,
         )
         if (store := self._cache(cache)) is None:
-            return call.launch()
+            return self._launched(call)
         place = {"provider": provider.name, "endpoint": provider.base_url, "wire": provider.wire}
-        return CachedCall(call, store, asked(request, sample=sample, **place)).launch()
+        return self._launched(CachedCall(call, store, asked(request, sample=sample, **place)))
 
     def ask(self, prompt: Prompt, **more: Any) -> Reply:
         """Ask, and wait for the whole reply. Takes what :meth:`stream` takes.
@@ -240,6 +275,11 @@ class Session:
     def on_error(self, callback: OnError) -> Unsubscribe:
         """Call ``callback(happening, error)`` for every attempt that fails, also if it is tried again."""
         return self.hooks.errors.add(callback)
+
+    def _launched(self, call: Call | CachedCall | Playback) -> Stream:
+        stream = call.launch()
+        self._streams.add(stream)
+        return stream
 
     def _cache(self, wanted: bool | None) -> Cache | None:
         if wanted is None or (wanted and self.cache is not None):

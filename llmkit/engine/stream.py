@@ -220,7 +220,11 @@ class Stream:
         """Stop the call if it still runs, and wait a moment for its socket to close."""
         if self._terminal is None:
             self.stop("closed")
-            self._settled.wait(_CLOSE_SECONDS)
+            self.settled(_CLOSE_SECONDS)
+
+    def settled(self, seconds: float | None = None) -> bool:
+        """Wait until the call's socket is closed and its row is written; ``False`` if that takes longer."""
+        return self._settled.wait(seconds)
 
     def __enter__(self) -> Self:
         return self

@@ -59,10 +59,10 @@ def only_row(of: llmkit.Session) -> dict[str, Any]:
 @pytest.mark.parametrize("fault", FOREVER)
 def test_f50_the_deadline_ends_whatever_does_not_end_by_itself(sim: Simulator, fault: str, wire: str) -> None:
     here = session(sim, fault, wire)
-    stream = here.stream("hello", model=MODEL, timeout=0.4)
+    stream = here.stream("hello", model=MODEL, timeout=0.7)
     began = time.monotonic()
     last = list(stream)[-1]
-    assert time.monotonic() - began < 0.4 + ROOM
+    assert time.monotonic() - began < 0.7 + ROOM
     assert isinstance(last, Failed)
     assert isinstance(last.error, e.DeadlineExceeded)
     (seen,) = sim.settled()
@@ -249,8 +249,8 @@ def test_an_address_where_nobody_answers_holds_no_call_beyond_its_deadline(style
             }
         )
         began = time.monotonic()
-        stream = here.stream("hello", model="here/m", timeout=0.4)
+        stream = here.stream("hello", model="here/m", timeout=0.7)
         with pytest.raises(e.DeadlineExceeded):
             stream.reply() if style == "reply" else asyncio.run(asyncio.wait_for(stream, 30))
-        assert time.monotonic() - began < 0.4 + ROOM
+        assert time.monotonic() - began < 0.7 + ROOM
     assert only_row(here)["status"] == "cancelled"

@@ -1,6 +1,8 @@
 """Interrupt, in a real kernel, wherever a call may be waiting: the cell ends, the socket closes, a row stays.
 
-SIGINT goes through the kernel manager, as every front end sends it.
+SIGINT goes through the kernel manager, as every front end sends it. That the cell is over within a second is
+measured inside the kernel, from the moment Python handles the signal to the moment IPython is done with the cell:
+what a busy machine adds to the messages on either side is not llmkit's.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "notebook"))
 from kernel import Kernel, Ran
 
 BENCH = "bench:tokens=100000,rate=60,ttft=0"
-#: Seconds until the cell must be over: one is promised, the rest is for a busy machine.
+#: Seconds that a cell may go on after Python heard of the interrupt.
+PROMISED = 1.0
+#: Seconds until the front end must know: the rest is for a busy machine.
 SOON = 8.0
 
 SETUP = """
@@ -48,6 +52,17 @@ _sessions._default = llmkit.Session({
     },
     "timeouts": {"connect": 60},
 })
+import signal, time
+took = []
+def struck(number, frame):
+    took.append(time.monotonic())
+    raise KeyboardInterrupt
+def ended(result):
+    if took:
+        took.append(time.monotonic())
+# ipykernel sets its own handler before each cell, so this one is set again after that.
+get_ipython().events.register("pre_run_cell", lambda info: signal.signal(signal.SIGINT, struck))
+get_ipython().events.register("post_run_cell", ended)
 warm = llmkit.ask("hello", model="streaming/bench:tokens=3,rate=0,ttft=0")
 """
 
@@ -96,12 +111,16 @@ def wait_for(what: Any) -> None:
 
 def interrupted(kernel: Kernel, code: str, ready: Any) -> Ran:
     """Run a cell, interrupt it once it is where it should be, and see that it ends soon."""
+    kernel.run("took.clear()")
     sent = kernel.send(code)
     wait_for(ready)
     began = time.monotonic()
     kernel.interrupt()
     ran = kernel.finish(sent)
     assert time.monotonic() - began < SOON
+    heard, over, *_ = kernel.value("took")
+    print(f"idle {over - heard:.3f} s after the interrupt")
+    assert over - heard <= PROMISED
     return ran
 
 

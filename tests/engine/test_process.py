@@ -6,8 +6,13 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
+
+import llmkit
+from llmkit.ledger.store import Ledger
+from llmkit.sim import Simulator
 
 
 def run(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -53,25 +58,113 @@ def test_a_forked_child_can_ask_again() -> None:
     assert done.stdout.split() == ["0", "True"]
 
 
-def test_leaving_with_live_streams_is_quick_and_leaves_no_resource_warning() -> None:
+#: Twenty answers on their way, each some tokens long by now.
+TWENTY = """
+import llmkit
+config = {"providers": {"here": {"type": "openai", "api": "chat", "base_url": URL + "/v1", "api_key": "k" * 9}}}
+session = llmkit.Session(config)
+streams = [session.stream("hello", model="here/bench:tokens=90000,rate=100,ttft=0") for _ in range(20)]
+running = [stream.batches() for stream in streams]
+for batches in running:
+    next(batch for batch in batches if batch)
+"""
+#: Seconds that leaving may take: half of one is promised, the rest is for a busy machine.
+SOON = 3.0
+STRICT = ("-X", "dev", "-W", "error::ResourceWarning")
+
+
+def left_behind(done: subprocess.CompletedProcess[str], simulator: Simulator, ledger: Path) -> list[str]:
+    """What a process that left did not clean up."""
+    found = [word for word in ("ResourceWarning", "Task was destroyed", "Traceback") if word in done.stderr]
+    found += [f"{seen.outcome}" for seen in simulator.settled(20) if seen.outcome != "client_closed"]
+    with Ledger.open(ledger) as opened:
+        rows = list(opened.rows(simulated=True))
+    if len(rows) != 20 or len(simulator.requests) != 20:
+        found.append(f"{len(rows)} rows, {len(simulator.requests)} requests")
+    found += [row["status"] for row in rows if row["status"] != "cancelled"]
+    found += [row["usage_source"] for row in rows if row["usage_source"] != "estimated"]
+    return found
+
+
+def test_leaving_with_twenty_live_streams_is_quick_and_leaves_nothing_behind(
+    simulator: Simulator, clean_environment: Path
+) -> None:
+    simulator.reset()
+    code = (
+        f"URL = {simulator.url!r}"
+        """
+import atexit, time
+moments = []
+atexit.register(lambda: print(f"left in {time.monotonic() - moments[0]:.3f} s"))  # the last to be called
+"""
+        + TWENTY
+        + """
+atexit.register(lambda: moments.append(time.monotonic()))  # the first
+"""
+    )
+    done = run(code, *STRICT)
+    print(done.stdout.strip())
+    assert float(done.stdout.split()[2]) < SOON
+    assert left_behind(done, simulator, clean_environment / "ledger.sqlite") == []
+
+
+def test_closing_a_session_with_twenty_live_streams_is_quick_and_leaves_nothing_behind(
+    simulator: Simulator, clean_environment: Path
+) -> None:
+    simulator.reset()
+    code = (
+        f"URL = {simulator.url!r}"
+        + TWENTY
+        + """
+import asyncio, time
+from llmkit.engine.loop import IOThread
+began = time.monotonic()
+session.close()
+print(f"closed in {time.monotonic() - began:.3f} s")
+thread = IOThread.current()
+print([row["status"] for row in session.ledger.rows(simulated=True)].count("cancelled"))
+print(all(stream.reason for stream in (each.signal for each in streams)), len(thread._tasks))
+print(session.ask("hello", model="sim/swift").complete)
+"""
+    )
+    done = run(code, *STRICT)
+    print(done.stdout.splitlines()[0])
+    assert float(done.stdout.split()[2]) < SOON
+    assert done.stdout.splitlines()[1:] == ["20", "True 0", "True"]
+    assert [seen.outcome for seen in simulator.settled(20)] == ["client_closed"] * 20
+    assert not [word for word in ("ResourceWarning", "Task was destroyed") if word in done.stderr]
+
+
+def test_closing_one_session_leaves_the_others_alone() -> None:
+    one, other = llmkit.Session(), llmkit.Session()
+    held = [each.stream("hello", model="sim/bench:tokens=60,rate=100,ttft=0") for each in (one, other)]
+    with one:
+        pass
+    with pytest.raises(llmkit.errors.Aborted, match="closed"):
+        held[0].reply()
+    assert held[1].reply().complete
+
+
+def test_loops_in_threads_and_asking_within_a_loop_share_one_io_thread() -> None:
     done = run(
         """
-        import atexit, time, llmkit
+        import asyncio, threading, llmkit
         session = llmkit.Session()
-        streams = [session.stream("hello", model="sim/bench:tokens=9000,rate=100,ttft=0") for _ in range(20)]
-        running = [stream.batches() for stream in streams]
-        for batches in running:
-            next(batches)
-        print("leaving")
+        async def inner():
+            one, two = await asyncio.gather(*(session.stream(f"{n}", model="sim/swift") for n in range(2)))
+            return one.text and two.text
+        async def outer():
+            said = session.ask("within a running loop", model="sim/swift").text
+            below = await asyncio.to_thread(asyncio.run, inner())  # a loop below a loop
+            return said and below and await inner()
+        with __import__("concurrent.futures").futures.ThreadPoolExecutor(10) as pool:
+            print(all(pool.map(lambda _: asyncio.run(outer()), range(10))))
+        print([t.name for t in threading.enumerate()].count("llmkit-io"))
         """,
-        "-X",
-        "dev",
-        "-W",
-        "error::ResourceWarning",
+        *STRICT,
     )
-    assert "leaving" in done.stdout
+    assert done.stdout.split() == ["True", "1"]
     assert "ResourceWarning" not in done.stderr
-    assert "Task was destroyed" not in done.stderr
 
 
 def test_interrupt_during_a_plain_script_stops_the_stream_and_raises_once() -> None:
