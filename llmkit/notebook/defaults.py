@@ -1,35 +1,26 @@
 """What cells do where their line doesn't say: ``%config LLMKit.NAME = VALUE``, and the ``cell:`` section of a file.
 
-The nearest word counts: the cell's line, ``%config`` (or IPython's own configuration), the project's
-``llmkit.yaml``, the user's configuration, what is built in. Here are the names, where their values come from and
-which of them is in force; what they do is ``magics.py``'s business.
+The nearest word counts: the cell's line, ``%config`` (or IPython's own configuration), the file that
+``LLMKIT_CONFIG`` names, the project's ``llmkit.yaml``, the user's own, what is built in. Here are the names, where
+their values come from and which of them is in force; what they do is ``magics.py``'s business, and whether a
+file's values are good ``providers/schema.py``'s.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from traitlets import Bool, Enum, Float, Integer, TraitError, Unicode, Union
+from traitlets import Bool, Enum, Float, Integer, Unicode, Union
 from traitlets.config import Config, Configurable
 
-from llmkit.core.errors import ConfigError
 from llmkit.engine.session import default_session
 from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.live import MODES
 from llmkit.notebook.options import THINK
 from llmkit.providers import config as configs
-from llmkit.providers import yamlfile
-from llmkit.providers.registry import Registry
-
-FILE_NAME = configs.FILE_NAME
-SECTION = "cell"
-#: What a project that somebody else wrote must not decide.
-_NOT_FOR_PROJECTS = ("yes_tools",)
 
 
 def _above_zero(kind: type[Any], words: str) -> Any:
@@ -74,9 +65,9 @@ class LLMKit(Configurable):
         value = getattr(self, name)
         if name in self.config.get("LLMKit", {}) and value not in ("", None):
             return Setting(value, "%config")
-        for origin, values in _files():
-            if name in values:
-                return Setting(values[name], origin)
+        for origin, values in _sections():
+            if (written := values.get(name)) is not None:
+                return Setting(written, origin)
         return Setting(self.traits()[name].default_value, "built in")
 
     def value(self, name: str) -> Any:
@@ -102,22 +93,14 @@ def names() -> list[str]:
     return sorted(LLMKit.class_own_traits(config=True))
 
 
-def _files() -> list[tuple[str, Mapping[str, Any]]]:
-    """The ``cell:`` sections that hold here, the nearest first.
+def _sections() -> list[tuple[str, Mapping[str, Any]]]:
+    """The ``cell:`` sections that hold here, the nearest first, and who says them."""
+    sources = reversed(default_session().registry.config.sources)
+    return [(_who(source), source.plain.get("cell") or {}) for source in sources]
 
-    A configuration that is named (LLMKIT_CONFIG, or the session's own) stands for the project's.
-    """
-    registry = default_session().registry
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    if registry.source is not None or SECTION in registry.settings:
-        if registry not in _given:
-            _given[registry] = checked(registry.settings.get(SECTION), registry.source)
-        where = "the configuration" if registry.source is None else str(registry.source)
-        found.append((where, _given[registry]))
-    elif (project := configs.project_file()) is not None:
-        found.append((FILE_NAME, _section(project, refused=_NOT_FOR_PROJECTS)))
-    found.append((users_file(), _section(configs.user_file())))
-    return found
+
+def _who(source: configs.Source) -> str:
+    return "the session" if source.path is None else _at_home(source.path)
 
 
 def users_file() -> str:
@@ -125,79 +108,6 @@ def users_file() -> str:
     return _at_home(configs.user_file())
 
 
-_given: WeakKeyDictionary[Registry, Mapping[str, Any]] = WeakKeyDictionary()
-_read: dict[Path, tuple[tuple[int, int], Mapping[str, Any]]] = {}
-
-
-def _section(path: Path, refused: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    """The ``cell:`` section of a file that may not be there; read again when it has changed."""
-    try:
-        path = path.resolve()
-        state = path.stat()
-    except OSError:
-        return {}
-    stamp = (state.st_mtime_ns, state.st_size)
-    if path not in _read or _read[path][0] != stamp:
-        plain = yamlfile.read(path)
-        if not isinstance(plain, Mapping | None):
-            raise _bad(path, "it holds no mapping", "A configuration is a mapping of sections.")
-        values = checked((plain or {}).get(SECTION), path)
-        for name in refused:
-            if name in values:
-                line = yamlfile.line_of(path, SECTION, name)
-                raise _bad(
-                    path,
-                    f"`{name}` in line {line} is not for a project to decide",
-                    f"It stands in the user's own {users_file()}, or after %config LLMKit.",
-                )
-        _read[path] = (stamp, values)
-    return _read[path][1]
-
-
-def checked(section: Any, path: Path | None = None) -> Mapping[str, Any]:
-    """A ``cell:`` section whose names and values are good; :class:`ConfigError` with the line for any other.
-
-    >>> checked({"model": "luna", "history": False})["history"]
-    False
-    """
-    if section is None:
-        return {}
-    if not isinstance(section, Mapping):
-        raise _bad(path, f"`{SECTION}` is no mapping", "Write one `name: value` a line below it.")
-    holder, values = LLMKit(), {}
-    for name, value in section.items():
-        if name not in names():
-            near = difflib.get_close_matches(str(name), names(), n=1)
-            raise _bad(
-                path,
-                f"`{SECTION}` has an unknown name {str(name)!r}{_line(path, name)}",
-                f"Did you mean {near[0]!r}?" if near else f"Its names are {', '.join(names())}.",
-            )
-        try:
-            # YAML reads `think: off` as a truth value
-            setattr(holder, name, "off" if name == "think" and value is False else value)
-        except TraitError:
-            wanted = LLMKit.class_own_traits()[name]
-            raise _bad(
-                path,
-                f"`{SECTION}.{name}`{_line(path, name)} can't be {value!r}",
-                f"It is {wanted.info()}: {wanted.help}",
-            ) from None
-        if value is not None and value != "":
-            values[name] = getattr(holder, name)
-    return values
-
-
-def _line(path: Path | None, name: str) -> str:
-    line = None if path is None else yamlfile.line_of(path, SECTION, name)
-    return "" if line is None else f" in line {line}"
-
-
 def _at_home(path: Path) -> str:
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
-
-
-def _bad(path: Path | None, what: str, why: str) -> ConfigError:
-    whose = "The configuration" if path is None else f"The configuration {path}"
-    return ConfigError(f"{whose} can't be used: {what}.", why=why, hint="Nothing was sent.")

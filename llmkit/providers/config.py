@@ -22,7 +22,7 @@ Origin = Literal["given", "user", "project", "LLMKIT_CONFIG"]
 MASK = "•••"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}$")
 #: What a file of the project may not say: it would be the stranger who vouches for himself.
-_NOT_IN_A_PROJECT = ("trusted_hosts",)
+_NOT_IN_A_PROJECT = (("trusted_hosts",), ("cell", "yes_tools"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,13 @@ class Source:
     def problems(self) -> Iterator[schema.Problem]:
         """What is wrong with its form."""
         yield from schema.problems(self.plain)
-        for name in _NOT_IN_A_PROJECT if not self.trusted else ():
-            if self.plain.get(name):
+        for path in _NOT_IN_A_PROJECT if not self.trusted else ():
+            if _value(self.plain, path):
+                instead = " or set LLMKIT_TRUSTED_HOSTS" if path == ("trusted_hosts",) else ""
                 yield schema.Problem(
-                    (name,),
-                    f"a project's file can't say {name}",
-                    f"If you trust them, write it into {user_file()} or set LLMKIT_TRUSTED_HOSTS.",
+                    path,
+                    f"a project's file can't say {'.'.join(path)}",
+                    f"If you trust it, write it into {user_file()}{instead}.",
                 )
 
     def located(self, error: LLMKitError, otherwise: tuple[str, ...] = ()) -> LLMKitError:
@@ -112,10 +113,7 @@ class Config:
     def source_of(self, *path: str) -> Source:
         """Who says it; the last word counts."""
         for source in reversed(self.sources):
-            found: Any = source.plain
-            for name in path:
-                found = found.get(name) if isinstance(found, Mapping) else None
-            if found is not None:
+            if _value(source.plain, path) is not None:
                 return source
         return self.sources[-1] if self.sources else Source("given", {})
 
@@ -191,6 +189,14 @@ def project_file(start: Path | None = None) -> Path | None:
         if (directory / FILE_NAME).is_file():
             return directory / FILE_NAME
     return None
+
+
+def _value(plain: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What is written at a path; ``None`` where nothing is."""
+    found: Any = plain
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def _masked(plain: Mapping[str, Any]) -> dict[str, Any]:

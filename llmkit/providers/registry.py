@@ -24,7 +24,7 @@ from llmkit.providers.presets import PRESETS, SYNONYMS, Preset
 from llmkit.providers.tuning import tuning
 
 #: Sections that are the engine's and the notebook's business.
-_SETTINGS = ("prices", "budgets", "cache", "cell")
+_SETTINGS = ("prices", "budgets", "cache")
 
 
 class Registry:
@@ -41,12 +41,7 @@ class Registry:
         self.config = whole.without_keys()
         self.aliases: Mapping[str, str] = dict(plain.get("aliases") or {})
         self.default_model: str | None = plain.get("default_model")
-        chosen = [source for source in whole.sources if source.origin in ("given", "LLMKIT_CONFIG")]
-        #: The file that was named, if one was. Its cell section counts, and files that were found have their own say.
-        self.source = next((source.path for source in reversed(chosen)), None)
-        cells = {name: value for source in chosen for name, value in (source.plain.get("cell") or {}).items()}
-        written = {**plain, "cell": cells}
-        self.settings: Mapping[str, Any] = {name: written[name] for name in _SETTINGS if written.get(name)}
+        self.settings: Mapping[str, Any] = {name: plain[name] for name in _SETTINGS if plain.get(name)}
         try:
             self.tuning = tuning(plain)
         except LLMKitError as error:

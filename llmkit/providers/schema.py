@@ -169,6 +169,16 @@ _ROUTE: Mapping[str, Kind] = {
     "avoid": _TEXTS,
     "quality": Number(high=1),
 }
+#: What cells of a notebook do where they don't say; ``notebook/defaults.py`` has the same names.
+CELL: Mapping[str, Kind] = {
+    **{name: kind for name, kind in _ASKING.items() if name != "top_p"},
+    "model": Text(),
+    "budget": _POSITIVE,
+    **dict.fromkeys(("raw", "quiet", "history"), Flag()),
+    "conversation": Text(),
+    "format": Text(choices=("md", "text", "json", "code", "df")),
+    "display": Text(choices=("live", "html", "final", "none")),
+}
 SECTIONS: Mapping[str, Kind] = {
     "providers": Named(OneProvider()),
     "aliases": Named(Text()),
@@ -180,7 +190,7 @@ SECTIONS: Mapping[str, Kind] = {
     "retry": Fields({"attempts": _COUNT, "base": Number(), "cap": Number()}),
     "timeouts": _TIMEOUTS,
     "breaker": Fields({"threshold": _COUNT, "cooldown": Number()}),
-    "cell": Fields(open=True),  # what cells take is the notebook's business
+    "cell": Fields(CELL),
     "tasks": Named(Fields({**_ROUTE, "description": Text(), "schema": Anything()})),
     "agents": Named(Fields({**_ROUTE, "description": Text(), "task": Text(), "tools": _TEXTS})),
     "routing": Fields({**_ROUTE, "strategies": Named(Anything()), "max_attempts": _COUNT, "sticky": Flag()}),

@@ -34,14 +34,6 @@ def read(path: Path) -> Any:
     return written(path).values
 
 
-def line_of(path: Path, *names: str) -> int | None:
-    """The line in which the value of ``names`` (a section, and a name in it) is written, for an error's words."""
-    try:
-        return written(path).lines.get(names)
-    except ConfigError:
-        return None
-
-
 def written(path: Path) -> Written:
     """What the file holds, with its lines."""
     import yaml
