@@ -6,10 +6,16 @@ reconcile, export.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from llmkit.ledger import reports, sums
+from llmkit.ledger import export as exporting
+from llmkit.ledger import forecast as forecasts
+from llmkit.ledger import reconcile as reconciling
+from llmkit.ledger import reports, sums, whatif
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.frame import KINDS, frame_of, usage
 from llmkit.ledger.query import Filter, Moment
@@ -119,7 +125,35 @@ class Accounts:
         """Calls that cost far more than others of their kind (same model, same tag)."""
         return reports.anomalies(self(columns=reports.ANOMALIES_NEED, **filters), times=times)
 
+    # -- money over time ----------------------------------------------------------------------
+
+    def what_if(self, model: str, *, at: Literal["now", "then"] = "now", **filters: Any) -> whatif.WhatIf:
+        """What the same tokens would have cost with another model, and which attempts that can't be told of.
+
+        >>> llmkit.usage.what_if("luna", since="30d")  # doctest: +SKIP
+        """
+        return whatif.what_if(self(columns=whatif.NEEDS, **filters), model, at=at, prices=self._prices())
+
+    def forecast(self, days: int = 30, **filters: Any) -> forecasts.Forecast:
+        """What the next days, and this month, will cost if they are like the last eight weeks."""
+        since = datetime.now(UTC) - timedelta(days=forecasts.LOOK_BACK + 31)
+        frame = self(columns=["started", *sums.NEEDED], **({"since": since} | filters))
+        return forecasts.forecast(frame, days=days)
+
+    def reconcile(self, bill: str | os.PathLike[str], **filters: Any) -> reconciling.Reconciliation:
+        """Compare with the cost CSV that OpenAI's, Anthropic's or Google's console exports."""
+        return reconciling.reconcile(self(columns=reconciling.NEEDS, **filters), bill)
+
     # -- keeping ------------------------------------------------------------------------------
+
+    def export(
+        self, kind: str, path: str | os.PathLike[str], *, decimal: bool = False, **filters: Any
+    ) -> Path:
+        """Write the table as "csv", "xlsx", "parquet" or "json" (a line a row); formulas in text are disarmed.
+
+        >>> llmkit.usage.export("csv", "november.csv", since="2026-11-01")  # doctest: +SKIP
+        """
+        return exporting.export(self(decimal=decimal, **filters), kind, path)
 
     def purge(self, before: Moment | None = None, *, confirm: bool = False) -> Purge:
         """Delete settled attempts that began before that moment (all without one), if ``confirm=True``.
