@@ -181,7 +181,7 @@ def test_excel_gets_text_and_numbers(ledger, tmp_path):
     file = accounts(ledger).export("xlsx", tmp_path / "usage.xlsx")
     sheet = openpyxl.load_workbook(file).active
     cells = [cell for row in sheet.iter_rows(min_row=2) for cell in row]
-    assert {cell.data_type for cell in cells} <= {"s", "n", "d", "b"}  # and no "f"
+    assert {cell.data_type for cell in cells} <= {"s", "inlineStr", "n", "d", "b"}  # and no "f"
     assert sheet.max_row == len(HOSTILE) + 2
 
 
