@@ -15,6 +15,7 @@
       * DeadlineExceeded         the signal's time was up
       * Aborted                  the caller stopped it
       * ToolArgumentsError       the model asked for a tool with arguments that are not JSON
+      * SchemaError              the answer does not follow the schema that was asked for
       * AllTargetsFailed         every candidate of a route failed
 
 Every error may carry ``partial``: the Reply as far as it came. No error holds a request object,
@@ -62,6 +63,7 @@ __all__ = [
     "RedirectRefused",
     "RefusedContent",
     "RequestTooLarge",
+    "SchemaError",
     "ServerError",
     "StreamError",
     "TapeMiss",
@@ -409,6 +411,12 @@ class Aborted(LLMKitError):
     """The caller stopped the call."""
 
     kind = "aborted"
+
+
+class SchemaError(LLMKitError):
+    """The answer does not follow the schema; it is in ``partial`` as it came."""
+
+    kind = "schema"
 
 
 class ToolArgumentsError(LLMKitError):

@@ -128,6 +128,8 @@ class Reply:
     attempts: int = 1
     notes: tuple[str, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    #: The value that the answer holds, where a schema was given.
+    data: Any = field(default=None, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -165,6 +167,14 @@ class Reply:
         return json.loads(fenced.group(2) if fenced else self.text)
 
     @property
+    def df(self) -> Any:
+        """The value that the answer holds as a DataFrame: a row for each item of a list."""
+        # pandas is the business of a room above this one; it is asked by name, and only when it is wanted.
+        from importlib import import_module
+
+        return import_module("llmkit.engine.structured").frame(self)
+
+    @property
     def code(self) -> str:
         """The fenced code of the answer, or the whole text where there is no fence."""
         blocks = [match.group(2) for match in _FENCE.finditer(self.text)]
@@ -175,7 +185,7 @@ class Reply:
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values, without ``raw``."""
+        """As plain JSON values, without ``raw`` and ``data``."""
         return {
             "message": message_to_json(self.message),
             "stop_reason": [str(self.stop_reason), self.stop_reason.provider],

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmkit.core.request import Options, Request
+from llmkit.engine import structured_fit
 from llmkit.engine.refusals import Refusals
 from llmkit.models import efforts
 from llmkit.models.catalogue import ModelFacts, facts
@@ -47,10 +48,17 @@ def prepare(request: Request, provider: Provider, refusals: Refusals) -> Fitted:
     """The body of a request, fitted to its model; raises what ``provider.prepare`` raises."""
     known = knowledge(provider, request.model)
     fitted, notes = fit(request, provider, known)
+    fitted, told = structured_fit.fit(
+        fitted,
+        provider.wire,
+        provider.dialect,
+        known.name,
+        in_words=refusals.of_schemas(provider.name, request.model),
+    )
     body = provider.prepare(fitted)
     body, more = _worded(body, fitted, known)
     body, again = refusals.apply(provider.name, request.model, body)
-    return Fitted(fitted, body, (*notes, *more, *again))
+    return Fitted(fitted, body, (*notes, *told, *more, *again))
 
 
 def knowledge(provider: Provider, model: str) -> ModelFacts:

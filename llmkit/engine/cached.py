@@ -41,7 +41,7 @@ class CachedCall:
         thread = IOThread.current()
         thread.start(self.run(thread))
         call = self._call
-        return Stream(call.request.signal, call.channel, call.settled, self.partial)
+        return Stream(call.request.signal, call.channel, call.settled, self.partial, shape=call.shape)
 
     def partial(self) -> Reply:
         """The reply as far as it has come."""
@@ -87,6 +87,7 @@ class CachedCall:
             call.labels,
             source="cache",
             hooks=call.hooks,
+            shape=call.shape,
             id=call.id,
             channel=call.channel,
             settled=call.settled,

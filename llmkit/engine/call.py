@@ -17,18 +17,21 @@ from uuid import uuid4
 
 from llmkit.core import errors as e
 from llmkit.core.events import Done, Event, Failed, Retrying, Terminal
+from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
+from llmkit.engine import adapt
 from llmkit.engine.attempt import Attempt
 from llmkit.engine.budget import Budget
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Beat, Recorder
-from llmkit.engine.refusals import Refusals, without
+from llmkit.engine.refusals import Refusals
 from llmkit.engine.refusals import read as read_refusal
 from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
+from llmkit.engine.structured import Shape, wish_for_repair
 from llmkit.ledger.store import Ledger
 from llmkit.models.prices import Overrides
 from llmkit.providers.base import Provider
@@ -74,13 +77,17 @@ class Call:
     #: What was changed to fit the model, for the reply.
     notes: tuple[str, ...] = ()
     refusals: Refusals | None = None
+    #: The request as it was before it was fitted.
+    asked: Request | None = None
+    shape: Shape | None = None
+    repair: bool = True
     began: float = field(default_factory=time.monotonic)
 
     def launch(self) -> Stream:
         """Hand the call to the I/O thread; the stream is the caller's end of it."""
         thread = IOThread.current()
         thread.start(self.run(thread))
-        return Stream(self.request.signal, self.channel, self.settled, self.partial)
+        return Stream(self.request.signal, self.channel, self.settled, self.partial, shape=self.shape)
 
     def partial(self) -> Reply:
         """The reply as far as it has come, asked for from any thread."""
@@ -149,7 +156,14 @@ class Call:
             match last[-1]:
                 case Done(reply):
                     retries.succeeded()
-                    await self.remember(last, reply)
+                    end = self.shaped(reply)
+                    if isinstance(end, Failed) and self.mends(end.error, reply):
+                        wait = 0.0
+                        self.channel.put([*last[:-1], Retrying(number, wait, end.error)])
+                        continue
+                    last = [*last[:-1], end]
+                    if isinstance(end, Done):
+                        await self.remember(last, end.reply)
                     return last
                 case Failed(error, _) if self.relents(error):
                     wait = 0.0
@@ -185,8 +199,47 @@ class Call:
         if refusal is None:
             return False
         self.refusals.learn(self.provider.name, self.request.model, refusal)
-        self.body = without(self.body, refusal)
-        self.notes = (*self.notes, refusal.note(f"{self.provider.name}/{self.request.model}"))
+        self.fit(self.asked or self.request)
+        return True
+
+    def fit(self, request: Request) -> None:
+        """From now on this is asked, as its model takes it."""
+        fitted = adapt.prepare(request, self.provider, self.refusals or Refusals())
+        self.asked, self.request, self.body, self.notes = request, fitted.request, fitted.body, fitted.notes
+
+    def shaped(self, reply: Reply) -> Done | Failed:
+        """The end of an answer that was to follow a schema: with its value, or an error. One that asks for a
+        tool first is no answer yet."""
+        if self.shape is None or reply.tool_calls:
+            return Done(reply)
+        try:
+            return Done(reply.with_(data=self.shape.read(reply.text)))
+        except e.SchemaError as error:
+            if str(reply.stop_reason) == "max_tokens":
+                error.why = f"It was cut off at the limit of tokens. {error.why}"
+                error.hint = f"Raise max_tokens. {error.hint}"
+            elif reply.refusal or str(reply.stop_reason) in ("refusal", "content_filter"):
+                error.why = f"The model declined: {reply.refusal or reply.text or reply.stop_reason}"
+                error.hint = f"Ask in another way. {error.hint}"
+            error.partial = reply
+            error.provider, error.model = reply.provider, reply.model
+            return Failed(error, reply)
+
+    def mends(self, error: e.LLMKitError, reply: Reply) -> bool:
+        """Is the model asked once more, with what was wrong?"""
+        whole = str(reply.stop_reason) in ("stop", "stop_sequence", "unknown", "other")
+        if not (self.repair and whole and reply.text.strip()) or self.request.signal.aborted:
+            return False
+        self.repair = False
+        asked = self.asked or self.request
+        wish = Message.user(wish_for_repair(error.why))
+        self.fit(asked.with_(messages=(*asked.messages, reply.message, wish)))
+        self.notes = (
+            *self.notes,
+            f"The first answer did not follow the schema ({error.why[:200]}); it was asked for again.",
+        )
+        if self.recorder is not None:
+            self.recorder = Recorder()
         return True
 
     def again(self, number: int, error: e.LLMKitError) -> float | None:

@@ -16,6 +16,7 @@ from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message, Part, TextPart, as_messages
 from llmkit.core.request import Options, Request, ToolSpec
 from llmkit.core.signal import Signal
+from llmkit.engine.structured import as_shape
 
 Prompt = str | Message | Part | Iterable[Message | Mapping[str, Any]]
 _OPTIONS = ("max_tokens", "temperature", "top_p", "stop", "seed", "think", "extra")
@@ -56,7 +57,7 @@ def as_request(
         tool_choice=None
         if tool_choice is None
         else as_text("tool_choice", tool_choice, '"auto", "any", "none" or a name'),
-        schema=None if schema is None else as_json("schema", schema, "a JSON schema"),
+        schema=None if (shape := as_shape(schema)) is None else shape.schema,
         stream=stream,
         tag=None if tag is None else as_text("tag", tag, 'for example tag="draft"'),
     )

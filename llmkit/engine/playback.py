@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
+from llmkit.core.errors import SchemaError
 from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply, Timing
 from llmkit.core.request import Request
@@ -19,6 +20,7 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Recording, key_of, so_far
 from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
+from llmkit.engine.structured import Shape
 from llmkit.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Playback:
     timing: bool = False
     source: Literal["tape", "cache"] = "tape"
     hooks: Hooks | None = None
+    shape: Shape | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
@@ -45,7 +48,7 @@ class Playback:
         """Hand it to the I/O thread."""
         thread = IOThread.current()
         thread.start(self.run(thread))
-        return Stream(self.request.signal, self.channel, self.settled, self.partial)
+        return Stream(self.request.signal, self.channel, self.settled, self.partial, shape=self.shape)
 
     def partial(self) -> Reply:
         """The reply as far as it has been shown."""
@@ -63,6 +66,9 @@ class Playback:
                     raise asyncio.CancelledError
                 await self.play(began)
             last = Done(self.whole(time.monotonic() - began))
+        except SchemaError as unfit:  # what was kept followed another schema
+            unfit.partial = self.recording.reply
+            last = Failed(unfit, self.recording.reply)
         except asyncio.CancelledError:
             error = stopped(signal)
             error.partial = self.partial()
@@ -100,7 +106,8 @@ class Playback:
         timing = (
             Timing(took if reply.message.parts else None, took) if self.source == "cache" else reply.timing
         )
-        return reply.with_(cost=self.free(), timing=timing, notes=(*reply.notes, note))
+        data = None if self.shape is None or reply.tool_calls else self.shape.read(reply.text)
+        return reply.with_(cost=self.free(), timing=timing, notes=(*reply.notes, note), data=data)
 
     def free(self) -> Cost:
         """Nothing, and why."""

@@ -50,6 +50,13 @@ _RENAMED: Mapping[_Path, _Path] = {
     ("max_tokens",): ("max_completion_tokens",),
     ("max_completion_tokens",): ("max_tokens",),
 }
+#: Where a schema stands. It is never just left out: it goes into the prompt instead.
+_SCHEMAS: tuple[_Path, ...] = (
+    ("response_format",),
+    ("output_config", "format"),
+    ("text", "format"),
+    ("generationConfig", "responseJsonSchema"),
+)
 #: Names after which a message is about something that may not be left out.
 _NEEDED = (
     "messages",
@@ -104,6 +111,10 @@ class Refusals:
             if refusal not in known:
                 self._known[provider, model] = (*known, refusal)
 
+    def of_schemas(self, provider: str, model: str) -> bool:
+        """Did that model refuse to be given a schema?"""
+        return any(refusal.path in _SCHEMAS for refusal in self._known.get((provider, model), ()))
+
     def apply(
         self, provider: str, model: str, body: dict[str, Any]
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -138,6 +149,8 @@ def read(error: LLMKitError, body: Mapping[str, Any], extra: Mapping[str, Any]) 
             return None
         if (other := _RENAMED.get(found)) is not None and other[-1] in error.why:
             return Refusal(found, found[-1], other)
+        if found in _SCHEMAS:
+            return Refusal(found, "schema")
         return Refusal(found, _OPTIONAL[found]) if found in _OPTIONAL else None
     return None
 
@@ -167,7 +180,7 @@ def _first(text: str, body: Mapping[str, Any]) -> _Path | None:
     """The parameter that a text names first, of those that the body holds."""
     found: list[tuple[int, int, _Path]] = []
     paths: Iterable[_Path] = (
-        *(p for p in (*_OPTIONAL, *_RENAMED) if _has(body, p)),
+        *(p for p in (*_OPTIONAL, *_RENAMED, *_SCHEMAS) if _has(body, p)),
         *((n,) for n in _NEEDED),
     )
     for path in paths:

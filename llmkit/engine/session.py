@@ -32,6 +32,7 @@ from llmkit.engine.purse import Purse
 from llmkit.engine.recording import Recorder, Recording, asked
 from llmkit.engine.refusals import Refusals
 from llmkit.engine.stream import Stream
+from llmkit.engine.structured import as_shape
 from llmkit.engine.tape import Tape
 from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.store import Ledger
@@ -123,7 +124,8 @@ class Session:
         timeout: float | None = None,
         tools: Iterable[ToolSpec] = (),
         tool_choice: str | None = None,
-        schema: Mapping[str, Any] | None = None,
+        schema: Any = None,
+        repair: bool = True,
         stream: bool = True,
         tag: str | None = None,
         notebook: str | None = None,
@@ -138,10 +140,15 @@ class Session:
         ``session.cache`` is set). ``sample``: which of several answers to the same question is meant, for
         the tape and the cache.
 
+        ``schema``: what the answer shall look like, as a pydantic model, dataclass, TypedDict, ``list[Model]``, JSON
+        schema, or in words (``"name, age int"``). The value is then ``reply.data``; an answer that is wrong is asked
+        for once more, unless ``repair=False``.
+
         Options: ``max_tokens``, ``temperature``, ``top_p``, ``stop``, ``seed``, ``think`` ("off", "low",
         "medium", "high", "max" or a number of tokens), ``extra`` (goes into the request as it is).
         What is known to be wrong raises here, before anything is sent.
         """
+        shape = as_shape(schema)
         request = as_request(
             prompt,
             model=model or self.default_model or "default",
@@ -151,7 +158,7 @@ class Session:
             system=system,
             tools=tools,
             tool_choice=tool_choice,
-            schema=schema,
+            schema=shape,
             stream=stream,
             tag=tag,
         )
@@ -169,12 +176,13 @@ class Session:
                     labels,
                     timing=tape.timing == "original",
                     hooks=self.hooks,
+                    shape=shape,
                 )
                 return self._launched(replayed)
             keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
         provider, name = self.resolve(model)
-        request = self.registry.applied(provider, request.with_(model=name))
-        fitted = adapt.prepare(request, provider, self.refusals)
+        wanted = self.registry.applied(provider, request.with_(model=name))
+        fitted = adapt.prepare(wanted, provider, self.refusals)
         request = fitted.request
         call = Call(
             request,
@@ -191,6 +199,9 @@ class Session:
             tell=self.notice,
             notes=fitted.notes,
             refusals=self.refusals,
+            asked=wanted,
+            shape=shape,
+            repair=repair,
         )
         if (store := self._cache(cache)) is None:
             return self._launched(call)

@@ -20,6 +20,8 @@ from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.engine.loop import IOThread
+from llmkit.engine.structured import Shape
+from llmkit.engine.structured_partial import PartialJson
 
 LOOK_UP_SECONDS = 0.05
 _CLOSE_SECONDS = 0.5
@@ -111,12 +113,16 @@ class Stream:
         channel: Channel,
         settled: threading.Event,
         partial: Callable[[], Reply] = Reply,
+        *,
+        shape: Shape | None = None,
     ) -> None:
         self.signal = signal
         self._channel = channel
         self._settled = settled  # set once the socket is closed and the row is written
         self._terminal: Done | Failed | None = None
         self._partial = partial
+        self._shape = shape
+        self._draft = PartialJson()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -189,14 +195,18 @@ class Stream:
 
     @property
     def partial(self) -> Reply:
-        """The reply as far as it has come."""
+        """The reply as far as it has come; where a schema was given, ``partial.data`` is its value as far as it
+        is written: what is in it stays, and more comes."""
         match self._terminal:
             case Done(reply):
                 return reply
             case Failed(_, partial):
                 return partial
             case None:
-                return self._partial()
+                reply = self._partial()
+                if self._shape is None:
+                    return reply
+                return reply.with_(data=self._shape.part(self._draft, reply.text))
 
     @property
     def text(self) -> str:

@@ -40,7 +40,7 @@ def map(  # noqa: A001  the name people look for, and never imported bare in her
     *,
     model: str | None = None,
     system: str | None = None,
-    schema: Mapping[str, Any] | None = None,
+    schema: Any = None,
     column: str = "answer",
     max_concurrency: int = AT_ONCE,
     budget: float | str | Decimal | None = None,
@@ -56,7 +56,7 @@ def map(  # noqa: A001  the name people look for, and never imported bare in her
 
     ``data`` is a DataFrame, a Series, or a list of texts or mappings; ``{column}`` (or ``{{column}}``) in the
     template becomes the row's value, and every other brace is left as it is. Added are the columns ``answer``
-    (or as ``column`` says), ``status``, ``error``, ``cost``, ``input`` and ``output``, and with a JSON ``schema``
+    (or as ``column`` says), ``status``, ``error``, ``cost``, ``input`` and ``output``, and with a ``schema``
     one for each of its fields; where a name is taken, it is written ``answer_status`` and so on.
 
     A row that fails is kept with its error (``on_error="raise"`` stops at the first one); a row with a missing

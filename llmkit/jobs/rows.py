@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import BadRequest
+from llmkit.engine.structured import as_shape, plain
 from llmkit.jobs.pump import Errand
 from llmkit.jobs.table import as_float, pandas
 from llmkit.jobs.template import Template
@@ -112,17 +113,12 @@ def names_for(frame: pd.DataFrame, column: str, fields: Sequence[str]) -> dict[s
     return names
 
 
-def fields_of(schema: Mapping[str, Any] | None) -> tuple[str, ...]:
+def fields_of(schema: Any) -> tuple[str, ...]:
     """The fields of an object that follows this schema: they become columns."""
-    if schema is None:
+    shape = as_shape(schema)
+    if shape is None or shape.wrapped:
         return ()
-    if not isinstance(schema, Mapping):
-        raise BadRequest(
-            f"A schema must be a JSON schema (a mapping), not {type(schema).__name__}.",
-            hint="Nothing was sent.",
-        )
-    properties = schema.get("properties")
-    return tuple(properties) if isinstance(properties, Mapping) else ()
+    return tuple(shape.schema.get("properties") or ())
 
 
 def with_answers(frame: pd.DataFrame, errands: Sequence[Errand], names: Mapping[str, str]) -> pd.DataFrame:
@@ -158,6 +154,8 @@ def _parsed(errand: Errand) -> Any:
     """The answer read as JSON; nothing where it is none, or not whole."""
     if errand.status != "ok" or errand.reply is None:
         return None
+    if errand.reply.data is not None:
+        return plain(errand.reply.data)
     try:
         return errand.reply.json
     except ValueError:

@@ -5,69 +5,39 @@ Pure but for imports: where the value goes and the next cell are ``magics.py``'s
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from llmkit.core.errors import BadRequest, LLMKitError, MissingPackage
+from llmkit.core.errors import BadRequest, LLMKitError, SchemaError
 from llmkit.core.reply import Reply
+from llmkit.engine.structured import Shape, as_shape, plain
 
 FORMATS = ("md", "text", "json", "code", "df")
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The JSON schema that an answer must follow, and what reads its JSON into the user's own type."""
-
-    schema: Mapping[str, Any] = field(hash=False)
-    read: Callable[[str], Any] | None = None
-
-
 def shape_of(name: str, names: Mapping[str, Any]) -> Shape:
-    """The schema that a variable stands for: a JSON schema, a pydantic model, a dataclass or another type.
+    """The shape that a variable stands for: a JSON schema, a pydantic model, a dataclass or another type; or, where
+    no variable can be called that, the words of a schema themselves.
 
     >>> shape_of("s", {"s": {"type": "object", "properties": {}}}).schema["type"]
     'object'
     """
-    if name not in names:
+    if name not in names and name.isidentifier():
         raise BadRequest(f"There is no variable {name!r} for --schema.", hint="Nothing was sent.")
-    given = names[name]
-    if isinstance(given, Mapping):
-        try:
-            json.dumps(given)
-        except (TypeError, ValueError) as error:
-            raise _no_schema(name, str(error)) from None
-        if not any(
-            word in given for word in ("type", "$ref", "anyOf", "allOf", "oneOf", "enum", "properties")
-        ):
-            raise _no_schema(name, "It says nothing of a type.")
-        return Shape(dict(given))
-    if not isinstance(given, type) and not hasattr(given, "__origin__"):
-        raise _no_schema(name, f"It is a {type(given).__name__}.")
     try:
-        from pydantic import TypeAdapter
-    except ImportError:
-        raise MissingPackage(
-            "A type as --schema needs pydantic.",
-            why="It is not installed. Nothing was sent.",
-            hint="`pip install pydantic`, or give a JSON schema as a dict.",
-        ) from None
-    if isinstance(given, type) and not (dataclasses.is_dataclass(given) or hasattr(given, "__annotations__")):
-        raise _no_schema(name, f"{given.__name__} has no fields.")
-    try:
-        adapter: Any = TypeAdapter(given)
-        return Shape(adapter.json_schema(), adapter.validate_json)
-    except Exception as error:  # noqa: BLE001 - whatever pydantic says of somebody's type
-        raise _no_schema(name, f"{type(error).__name__}: {str(error).splitlines()[0]}") from None
+        shape = as_shape(names.get(name, name))
+    except BadRequest as error:
+        raise _no_schema(name, error.why) from None
+    if shape is None:
+        raise _no_schema(name, "It is None.")
+    return shape
 
 
 def _no_schema(name: str, why: str) -> BadRequest:
     return BadRequest(
         f"{name} can't be used as --schema.",
         why=f"{why} Nothing was sent.",
-        hint="Give a JSON schema (a dict), a pydantic model or a dataclass.",
+        hint='Give a JSON schema (a dict), a pydantic model, a dataclass, or words: "name, age int".',
     )
 
 
@@ -84,35 +54,32 @@ def value_of(reply: Reply, wanted: str, shape: Shape | None = None) -> Any:
         case "json":
             return _json(reply, shape)
         case "df":
-            return _frame(_json(reply, None))
+            return _frame(reply.data if reply.data is not None else _json(reply, None))
         case _:
             return reply.text
 
 
 def _json(reply: Reply, shape: Shape | None) -> Any:
+    if shape is not None:
+        try:
+            return shape.read(reply.text)
+        except SchemaError as error:
+            error.hint = "The reply is in _llm; _llm.text is what was written."
+            raise
     try:
-        value = reply.json
+        return reply.json
     except (ValueError, RecursionError) as error:
         raise LLMKitError(
             "The answer is not JSON.",
             why=f"{error}.",
             hint="The reply is in _llm. A schema (--schema) makes models write JSON.",
         ) from None
-    if shape is None or shape.read is None:
-        return value
-    try:
-        return shape.read(json.dumps(value))
-    except ValueError as error:  # pydantic's ValidationError is one
-        raise LLMKitError(
-            "The answer does not follow the schema.",
-            why=str(error).replace("\n", " ")[:300],
-            hint="The reply is in _llm; _llm.json is what was written.",
-        ) from None
 
 
 def _frame(value: Any) -> Any:
     import pandas as pd
 
+    value = plain(value)
     if isinstance(value, Mapping):
         lists = [item for item in value.values() if isinstance(item, list)]
         if len(value) == 1 and lists:  # {"rows": [...]}: the way to write a list where an object is asked for

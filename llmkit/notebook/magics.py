@@ -18,12 +18,13 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from llmkit.core.errors import Aborted, ConfigError
 from llmkit.core.messages import Message
 from llmkit.engine.session import default_session
+from llmkit.engine.structured import Shape
 from llmkit.notebook import background, several
 from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
 from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
 from llmkit.notebook.defaults import LLMKit
-from llmkit.notebook.formats import FORMATS, Shape, shape_of, value_of
+from llmkit.notebook.formats import FORMATS, shape_of, value_of
 from llmkit.notebook.inquiry import Inquiry
 from llmkit.notebook.interrupted import Interrupted
 from llmkit.notebook.live import LiveAnswer, answer_for, has_something, reason

@@ -5,8 +5,10 @@ What is known lives in texts.py and tasks.py; here a model's character is put on
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import cycle, islice
+from typing import Any
 
 from llmkit.sim.briefs import Brief, brief
 from llmkit.sim.codes import function_for
@@ -80,14 +82,27 @@ def _said(brief: Brief) -> Answer:
     made = calls(brief)
     if made:
         return Answer(thinking=_thinking(brief, "tools", made), calls=made)
-    if ask.schema is not None:
-        text = dumps(example(ask.schema, brief.text, brief.dice))
+    schema = ask.schema or told_schema(ask.system)
+    if schema is not None:
+        text = dumps(example(schema, brief.text, brief.dice))
         return Answer(text, _thinking(brief, "a schema"))
     name, draft = ("results", reported(brief)) if ask.results else _drafted(brief)
     if ask.json_mode or ask.model.style == "json":
         text = dumps({"topic": brief.subject, "answer": draft.short, "keywords": brief.keywords[:5]})
         return Answer(text, _thinking(brief, name))
     return Answer(_styled(brief, draft), _thinking(brief, name))
+
+
+def told_schema(system: str) -> dict[str, Any] | None:
+    """The JSON schema that the instructions hold, as servers are told that have no mode for it."""
+    begin = system.find("{", found) if (found := system.find("JSON schema")) >= 0 else -1
+    if begin < 0:
+        return None
+    try:
+        value, _ = json.JSONDecoder().raw_decode(system, begin)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _drafted(brief: Brief) -> tuple[str, Draft]:

@@ -44,7 +44,7 @@ def refused(session: llmkit.Session, simulator: Simulator, prompt: Any = "hi", *
         ({"tools": ToolSpec("one")}, r"tools=\[tool\]"),
         ({"tools": [ToolSpec("one", parameters={"x": object()})]}, "JSON"),
         ({"tool_choice": 5}, "tool_choice is text"),
-        ({"schema": "x"}, "schema is a mapping"),
+        ({"schema": "x wibble"}, "is no type"),
         ({"schema": {"type": object}}, "JSON"),
         ({"extra": 5}, "extra is a mapping"),
         ({"extra": {"x": object()}}, "JSON"),
@@ -153,7 +153,7 @@ def test_the_content_of_extra_is_never_quoted() -> None:
 def test_a_wrong_argument_is_refused_before_a_whole_table_is_asked(
     session: llmkit.Session, simulator: Simulator
 ) -> None:
-    for wrong in ({"tools": 5}, {"temperature": 9}, {"schema": "x"}):
+    for wrong in ({"tools": 5}, {"temperature": 9}, {"schema": "x wibble"}):
         with pytest.raises(BadRequest):
             session.map([{"q": "hi"}], "{q}", model="here/swift", **wrong)
     assert simulator.attempts == 0

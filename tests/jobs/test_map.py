@@ -114,7 +114,7 @@ def test_values_are_not_expanded_and_never_reached_into(echo, asked):
         ({"max_concurrency": 0}, BadRequest, "max_concurrency"),
         ({"on_error": "ignore"}, BadRequest, "on_error"),
         ({"budget": 0}, BadRequest, "budget"),
-        ({"schema": "name: str"}, BadRequest, "JSON schema"),
+        ({"schema": "name wibble"}, BadRequest, "is no type"),
         ({"temprature": 0}, BadRequest, "Did you mean 'temperature'"),
         ({"data": 7}, BadRequest, "Can't map over a int"),
         ({"data": ["a", 7]}, BadRequest, "mixed things"),
@@ -162,7 +162,7 @@ class TestSchema:
         assert simulator.requests[0].json["response_format"]["json_schema"]["schema"]["required"]
 
     def test_an_answer_that_is_no_json_is_an_error_and_is_kept(self, session, simulator):
-        simulator.script(["I'd rather not.", '{"label": "bad", "score": 1}'])
+        simulator.script(["I'd rather not.", "I'd rather not.", '{"label": "bad", "score": 1}'])
         out = session.map(["a", "b"], "{text}", model=ECHO, schema=SCHEMA, max_concurrency=1)
         assert out["status"].tolist() == ["error", "ok"]
         assert out["answer"][0] == "I'd rather not."
