@@ -6,7 +6,6 @@ never do. Text is put into the prompt; it is checked for keys like every value (
 
 from __future__ import annotations
 
-import io
 import re
 import stat
 from collections.abc import Mapping, Sequence
@@ -16,9 +15,20 @@ from urllib.parse import urlsplit
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, ImagePart, Part, TextPart
-from llmkit.notebook.prompt import as_text
+from llmkit.notebook import figures
+from llmkit.notebook.figures import LARGEST
+from llmkit.notebook.prompt import as_parts, as_text
 
-LARGEST = 20_000_000
+#: Files other than pictures and text, by how they begin.
+_STARTS = (
+    (b"%PDF-", "application/pdf"),
+    (b"RIFF", "audio/wav"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+)
 _URL_IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp"}
 _HINT = "Nothing was sent. -a takes a file, a URL or the name of a variable."
 
@@ -32,8 +42,8 @@ def attach(words: Sequence[str], names: Mapping[str, Any]) -> tuple[tuple[Part, 
     parts: list[Part] = []
     notes: list[str] = []
     for word in words:
-        part, news = _named(word, names)
-        parts.append(part)
+        more, news = _named(word, names)
+        parts += more
         notes += news
     return tuple(parts), tuple(notes)
 
@@ -44,31 +54,28 @@ def sniff(data: bytes) -> str | None:
     >>> sniff(b"%PDF-1.7"), sniff(b"plain words"), sniff(b"\\x00\\x01")
     ('application/pdf', 'text/plain', None)
     """
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    if data.startswith(b"%PDF-"):
-        return "application/pdf"
+    if (picture := figures.sniff(data)) is not None:
+        return picture
+    for start, kind in _STARTS:
+        if data.startswith(start):
+            return kind if kind != "audio/wav" or data[8:12] == b"WAVE" else None
     try:
         return None if "\x00" in data.decode("utf-8") else "text/plain"
     except UnicodeDecodeError:
         return None
 
 
-def _named(word: str, names: Mapping[str, Any]) -> tuple[Part, list[str]]:
+def _named(word: str, names: Mapping[str, Any]) -> tuple[list[Part], list[str]]:
     if word.lower().startswith(("https://", "http://")):
-        return _address(word)
+        part, notes = _address(word)
+        return [part], notes
     if word.isidentifier() and word in names:
         return _variable(names[word], word)
     path = Path(word).expanduser()
     if not path.exists():
         raise BadRequest(f"There is no file and no variable {word!r} to attach.", hint=_HINT)
-    return _from_bytes(_read(path, word), path.name)
+    part, notes = _from_bytes(_read(path, word), path.name)
+    return [part], notes
 
 
 def _address(url: str) -> tuple[Part, list[str]]:
@@ -91,89 +98,46 @@ def _read(path: Path, word: str) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             raise BadRequest(f"{word} is no regular file.", hint=_HINT)
         if found.st_size > LARGEST:
-            raise _too_large(word, found.st_size)
+            raise figures.too_large(word, found.st_size)
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise BadRequest(f"{word} can't be read.", why=error.strerror or "", hint=_HINT) from None
     if len(data) > LARGEST:  # it grew, or its size was a fable
-        raise _too_large(word, len(data))
+        raise figures.too_large(word, len(data))
     return data
 
 
-def _too_large(word: str, size: int) -> BadRequest:
-    return BadRequest(
-        f"{word} is too large to attach: {size:,} bytes.",
-        why=f"At most {LARGEST:,} bytes go with a question. Nothing was sent.",
-        hint="Attach a smaller version, or a part of it.",
-    )
-
-
-def _variable(value: Any, name: str) -> tuple[Part, list[str]]:
-    if isinstance(value, ImagePart | FilePart | TextPart):
-        return value, []
+def _variable(value: Any, name: str) -> tuple[list[Part], list[str]]:
     if isinstance(value, Path):
-        return _from_bytes(_read(value, str(value)), value.name)
+        part, notes = _from_bytes(_read(value, str(value)), value.name)
+        return [part], notes
     if isinstance(value, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(value), name)
-    if (picture := picture_of(value, name)) is not None:
-        return picture, []
-    text, notes = as_text(value, source=name)
-    return _text(text, name), notes
-
-
-def picture_of(value: Any, name: str) -> ImagePart | None:
-    """A figure or picture as PNG; ``None`` for what is neither."""
-    room = (type(value).__module__ or "").partition(".")[0]
-    if room == "PIL" and callable(getattr(value, "save", None)):
-        data = io.BytesIO()
-        (value if value.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else value.convert("RGB")).save(
-            data, "PNG"
-        )
-        return _picture(data.getvalue(), name)
-    if room in ("matplotlib", "seaborn"):
-        figure: Any = value if callable(getattr(value, "savefig", None)) else getattr(value, "figure", None)
-        if callable(getattr(figure, "savefig", None)):
-            data = io.BytesIO()
-            figure.savefig(data, format="png", bbox_inches="tight")
-            return _picture(data.getvalue(), name)
-    if room == "plotly" and callable(getattr(value, "to_image", None)):
-        try:
-            return _picture(value.to_image(format="png"), name)
-        except Exception as error:  # noqa: BLE001 - whatever its image engine raises where there is none
-            raise BadRequest(
-                f"The figure {name} can't be made a picture.",
-                why=f"plotly needs its image engine: {type(error).__name__}. Nothing was sent.",
-                hint="Install it (`pip install kaleido`), or attach the data behind the figure.",
-            ) from None
-    return None
-
-
-def _picture(data: bytes, name: str) -> ImagePart:
-    if len(data) > LARGEST:
-        raise _too_large(name, len(data))
-    return ImagePart(data, sniff(data) or "image/png")
+        part, notes = _from_bytes(bytes(value), name)
+        return [part], notes
+    parts, notes = as_parts(value, source=name)
+    given = isinstance(value, TextPart)
+    return [_text(p.text, name) if isinstance(p, TextPart) and not given else p for p in parts], notes
 
 
 def _from_bytes(data: bytes, name: str) -> tuple[Part, list[str]]:
     if not data:
         raise BadRequest(f"{name} is empty.", hint=_HINT)
     if len(data) > LARGEST:
-        raise _too_large(name, len(data))
+        raise figures.too_large(name, len(data))
     match kind := sniff(data):
         case None:
             raise BadRequest(
                 f"{name} is of no kind that models read.",
-                why="Its first bytes are not those of PNG, JPEG, GIF, WebP, PDF or UTF-8 text.",
+                why="Its first bytes are not those of PNG, JPEG, GIF, WebP, PDF, MP3, WAV, OGG, FLAC or UTF-8 text.",
                 hint="Nothing was sent. Convert it first.",
             )
         case "text/plain":
             text, notes = as_text(data.decode("utf-8"), source=name)
             return _text(text, name), notes
-        case "application/pdf":
-            return FilePart(data, kind, name), []
         case _:
-            return ImagePart(data, kind), []
+            figures.refuse_keys(data, name)
+            return (ImagePart(data, kind) if kind.startswith("image/") else FilePart(data, kind, name)), []
 
 
 def _text(text: str, name: str) -> TextPart:

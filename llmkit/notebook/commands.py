@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.notebook import chat as chats
+from llmkit.notebook import fix as fixing
+from llmkit.notebook import history, settings
 from llmkit.notebook import keys as keyring
-from llmkit.notebook import settings
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.options import usage_error
 
@@ -86,6 +87,21 @@ COMMANDS: dict[str, Command] = {
         claims=lambda rest: len(rest) <= 1 or rest[0] in keyring.VERBS,
         most=None,
     ),
+    "fix": Command(
+        fixing.fix,
+        fixing.FIX_USAGE,
+        "explain the last exception and put a corrected cell below",
+        claims=fixing.is_fix,
+        most=None,
+    ),
+    "explain": Command(
+        fixing.explain,
+        fixing.EXPLAIN_USAGE,
+        "explain the last cell, a cell, or something by its name",
+        claims=fixing.is_explain,
+        most=None,
+    ),
+    "log": Command(history.log, history.USAGE, "the last calls of this session, or one in full", most=1),
     "usage": Command(settings.usage, "%llm usage", "what this session used, by model"),
     "budget": Command(
         settings.budget,

@@ -21,6 +21,7 @@ def load(ip: Any) -> None:
     ip.configurables.append(magics.defaults)
     ip.input_transformers_cleanup.append(keep_question_marks)
     ip.display_formatter.ipython_display_formatter.for_type(Reply, magics.print_once)
+    ip.events.register("post_run_cell", magics.witness.note_trouble)
     if not accessor.register_llm():  # pandas isn't loaded yet, and won't be for this
         ip.events.register("post_run_cell", accessor.register_llm)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
@@ -40,7 +41,8 @@ def unload(ip: Any) -> None:
     ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ not in (_NAME, _DEFAULTS)]
     ip.display_formatter.ipython_display_formatter.pop(Reply, None)
     callbacks = ip.events.callbacks["post_run_cell"]
-    callbacks[:] = _without(callbacks, "register_llm")
+    for name in ("register_llm", "note_trouble"):
+        callbacks[:] = _without(callbacks, name)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers[:] = _without(completer.custom_matchers, "llm_matcher")
 

@@ -16,7 +16,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from llmkit.core.errors import Aborted, ConfigError
-from llmkit.core.messages import Message
+from llmkit.core.messages import Message, Part, TextPart
 from llmkit.engine.session import default_session
 from llmkit.engine.structured import Shape
 from llmkit.notebook import background, several
@@ -42,6 +42,7 @@ from llmkit.notebook.options import (
     whole,
 )
 from llmkit.notebook.prompt import fill
+from llmkit.notebook.trouble import NoTrouble, Witness
 from llmkit.notebook.visible import to_text
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class LLMMagics(Magics):
         self._ip = shell
         self.defaults = LLMKit(parent=shell)
         self._shown: tuple[Reply, int] | None = None
+        #: What remembers the last exception, for {{ Err }} and %llm fix.
+        self.witness = Witness()
         #: The conversations of this kernel by name; "" is the notebook's own.
         self.conversations: dict[str, Conversation] = {}
         self._adding = threading.Lock()
@@ -124,16 +127,17 @@ class LLMMagics(Magics):
         if not prompt.strip():
             raise usage_error("The prompt is empty")
         notes: list[str] = []
+        parts: tuple[Part, ...] = (TextPart(prompt),)
         if not (asked.raw or self.defaults.value("raw")):
-            filled = fill(prompt, self._ip.user_ns)
-            prompt, notes = filled.text, list(filled.notes)
+            filled = fill(prompt, {"Err": self.witness.last() or NoTrouble(), **self._ip.user_ns})
+            parts, notes = filled.parts, list(filled.notes)
         attached, more = attach(asked.attach, self._ip.user_ns)
         notes += more
         name = self._conversation_of(asked, on_a_line=cell is None)
         talk = Conversation() if name is None else self.conversations.get(name, Conversation())
         before, news = self._before(talk, new=asked.new)
         shape = None if asked.schema is None else shape_of(asked.schema, self._ip.user_ns)
-        inquiry = self._inquiry(asked, model, Message.user(prompt, *attached), before)
+        inquiry = self._inquiry(asked, model, Message.user(*parts, *attached), before)
         inquiry = replace(inquiry, schema=None if shape is None else shape.schema)
         inquiries = several.inquiries(inquiry, asked.compare) if asked.several else [inquiry]
         notes += [note for note in (news, *(one.check() for one in inquiries)) if note]
@@ -162,6 +166,14 @@ class LLMMagics(Magics):
         if wanted != "md":
             self._make(reply, wanted, shape, asked.out, quiet=quiet)
         return reply
+
+    def consult(self, text: str, *, system: str, model: str | None = None) -> Reply:
+        """Ask something of llmkit's own making, beside any conversation, and show the answer as it comes."""
+        asked = Line(system=system, model=model)
+        inquiry = self._inquiry(asked, self._model_of(asked), Message.user(text), Conversation())
+        self._say([note for note in (inquiry.check(),) if note])
+        answer = answer_for(self._ip, inquiry.model, self.defaults.value("display") or "")
+        return self._follow(inquiry.send(default_session()), answer, None, lambda _: None)
 
     # -- inside -------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
-"""``{{ expr }}`` in a prompt becomes the expression's value. Single braces are never touched.
+"""``{{ expr }}`` in a prompt becomes the expression's value: words, a table, a picture. Single braces are never touched.
 
 One pass: what a value contains is not expanded again. A value that holds a known API key is refused.
-Sending the prompt, and the magics that call this, live in ``magics.py``.
+Tables are made in ``tables.py``, pictures in ``figures.py``; sending the prompt is the business of ``magics.py``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmkit.core.errors import BadRequest
+from llmkit.core.messages import FilePart, Part, TextPart
+from llmkit.notebook.figures import picture_of, refuse_keys
+from llmkit.notebook.tables import is_table, table
 from llmkit.notebook.visible import strip_tags
 
-ROWS, COLUMNS, CELL = 20, 12, 200
 LONGEST_VALUE = 200_000
 
 _OPEN = re.compile(r"(\\?)(\{{2,})")
@@ -28,10 +30,15 @@ _RAW = "Write \\{{ to mean the braces themselves, or use --raw to send the whole
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A prompt with its values in, and what the user should know about it."""
+    """A prompt with its values in, pictures where they stood, and what the user should know about it."""
 
-    text: str
+    parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
 def fill(template: str, names: Mapping[str, Any]) -> Filled:
@@ -40,28 +47,40 @@ def fill(template: str, names: Mapping[str, Any]) -> Filled:
     >>> fill('{"n": {{ n + 1 }}, "f": "{{ x:.1f }}"}', {"n": 1, "x": 2.55}).text
     '{"n": 2, "f": "2.5"}'
     """
-    out: list[str] = []
+    out: list[Part] = []
     notes: list[str] = []
     at = 0
     while (found := _OPEN.search(template, at)) is not None:
         inner = found.end()
         if found[1]:  # \{{ stands for the braces
-            out += [template[at : found.start()], found[2]]
+            out += [TextPart(template[at : found.start()]), TextPart(found[2])]
             at = inner
             continue
-        out.append(template[at : inner - 2])
+        out.append(TextPart(template[at : inner - 2]))
         expression, spec, at = _expression(template, inner)
         if expression is None:
-            out.append("{{")
+            if template.find("}}", inner) == -1:
+                notes.append(f"{{{{ {_short(template[inner:], 30)} is never closed; it was sent as it is.")
+            out.append(TextPart("{{"))
             at = inner
             continue
         value = _evaluate(expression, names)
-        text, more = as_text(value, spec, expression)
-        out.append(text)
+        parts, more = as_parts(value, spec, expression)
+        out += parts
         notes += more
-    out.append(template[at:])
-    hint = _hint(template, names)
-    return Filled("".join(out), tuple(notes + hint))
+    out.append(TextPart(template[at:]))
+    return Filled(_joined(out), (*notes, *_hint(template, names)))
+
+
+def _joined(parts: list[Part]) -> tuple[Part, ...]:
+    """Neighbouring words as one part; at least one."""
+    out: list[Part] = []
+    for part in parts:
+        if isinstance(part, TextPart) and out and isinstance(out[-1], TextPart):
+            out[-1] = TextPart(out[-1].text + part.text)
+        elif not isinstance(part, TextPart) or part.text:
+            out.append(part)
+    return tuple(out) or (TextPart(""),)
 
 
 def _expression(template: str, start: int) -> tuple[str | None, str, int]:
@@ -113,19 +132,54 @@ def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
             why=f"Did you mean {near[0]!r}? Nothing was sent." if near else "Nothing was sent.",
             hint=_RAW,
         ) from None
+    except BadRequest:  # Err, where there was none
+        raise
     except Exception as error:  # noqa: BLE001 - whatever the user's expression may raise
         raise BadRequest(
-            f"{{{{ {_short(expression)} }}}} failed: {type(error).__name__}: {_short(str(error), 200)}",
+            f"{{{{ {_short(expression)} }}}} failed: {type(error).__name__}: {_short(_masked(str(error)), 200)}",
             why="Nothing was sent.",
             hint=_RAW,
         ) from None
 
 
-def as_text(value: Any, spec: str = "", source: str = "value") -> tuple[str, list[str]]:
-    """A value as a model should read it, and notes about what was left out.
+def as_parts(value: Any, spec: str = "", source: str = "value") -> tuple[list[Part], list[str]]:
+    """A value as a model should get it, and notes: pictures as pictures, everything else in words.
 
-    Strings as they are; tables as Markdown, capped; objects by their ``__llm__()``; the rest by ``str``.
+    What an object's own ``__llm__()`` gives (text, a picture, a part, or a list of those) comes first.
     """
+    label = f"{{{{ {_short(source)} }}}}"
+    if not spec and callable(own := getattr(type(value), "__llm__", None)):
+        given = own(value)
+        parts: list[Part] = []
+        notes: list[str] = []
+        for one in given if isinstance(given, list | tuple) else [given]:
+            more, news = _own_part(one, source)
+            parts += more
+            notes += news
+        return parts, notes
+    if not spec and isinstance(value, TextPart | FilePart):
+        if isinstance(value, FilePart) and value.data is not None:
+            refuse_keys(value.data, label)
+        return [value], []
+    if not spec and (picture := picture_of(value, label)) is not None:
+        return [picture[0]], picture[1]
+    text, notes = as_text(value, spec, source)
+    return [TextPart(text)], notes
+
+
+def _own_part(given: Any, source: str) -> tuple[list[Part], list[str]]:
+    if given is None or callable(getattr(type(given), "__llm__", None)):
+        raise BadRequest(
+            f"{{{{ {_short(source)} }}}}: its __llm__() gave {'nothing' if given is None else 'another such object'}.",
+            why="Nothing was sent.",
+            hint="Return text, a picture, an llmkit part, or a list of those.",
+        )
+    return as_parts(given, source=source)
+
+
+def as_text(value: Any, spec: str = "", source: str = "value") -> tuple[str, list[str]]:
+    """A value in words, and notes about what was left out: strings as they are, tables as Markdown, the
+    rest by ``str``."""
     notes: list[str] = []
     if spec:
         try:
@@ -136,10 +190,8 @@ def as_text(value: Any, spec: str = "", source: str = "value") -> tuple[str, lis
                 why=f"{error}. Nothing was sent.",
                 hint=_RAW,
             ) from None
-    elif callable(own := getattr(type(value), "__llm__", None)):
-        text = str(own(value))
-    elif _is_pandas(value):
-        text, notes = table(value, source)
+    elif is_table(value):
+        text, notes = table(value, _short(source))
     else:
         _refuse_nameless(value, source)
         text = str(value)
@@ -170,7 +222,7 @@ def _refuse_nameless(value: Any, source: str) -> None:
         raise BadRequest(
             f"{{{{ {_short(source)} }}}} is a {kind.__name__}, which has no words for itself.",
             why="Nothing was sent.",
-            hint=f"Give {kind.__name__} an __llm__() method that returns text, or send one of its attributes.",
+            hint=f"Give {kind.__name__} an __llm__() method that returns text or a picture, or send one of its attributes.",
         )
 
 
@@ -184,51 +236,16 @@ def _refuse_secrets(text: str, source: str) -> None:
             )
 
 
+def _masked(text: str) -> str:
+    from llmkit.providers.keyshapes import redact
+
+    return redact(text)
+
+
 def _known_secrets() -> frozenset[str]:
     from llmkit.providers.keys import known_secrets
 
     return known_secrets()
-
-
-# -- tables -------------------------------------------------------------------------------------
-
-
-def _is_pandas(value: Any) -> bool:
-    module = type(value).__module__ or ""
-    return module.partition(".")[0] == "pandas" and type(value).__name__ in ("DataFrame", "Series")
-
-
-def table(value: Any, source: str = "value") -> tuple[str, list[str]]:
-    """A DataFrame or Series as a Markdown table of at most 20 rows and 12 columns."""
-    frame = (
-        value.to_frame(name=value.name if value.name is not None else "value") if value.ndim == 1 else value
-    )
-    rows, columns = frame.shape
-    shown = frame.iloc[:ROWS, :COLUMNS]
-    plain_index = type(frame.index).__name__ == "RangeIndex"
-    head = ["" if frame.index.name is None else str(frame.index.name)] if not plain_index else []
-    head += [str(column) for column in shown.columns]
-    lines = [_row(head), _row(["---"] * len(head))]
-    for label, cells in zip(shown.index, shown.itertuples(index=False, name=None), strict=True):
-        lines.append(_row([*([str(label)] if not plain_index else []), *(_cell(cell) for cell in cells)]))
-    cut = []
-    if rows > ROWS:
-        cut.append(f"{ROWS} of {rows:,} rows")
-    if columns > COLUMNS:
-        cut.append(f"{COLUMNS} of {columns:,} columns")
-    if not cut:
-        return "\n".join(lines), []
-    said = f"{' and '.join(cut)}"
-    return "\n".join([*lines, "", f"({said} shown)"]), [f"{{{{ {_short(source)} }}}}: {said} were sent."]
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
-
-
-def _cell(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"
 
 
 # -- hints --------------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
 """What keys look like: the beginnings that providers give them, as data, and assignments that give one away.
 
-To recognise a key that this process was never told. Known keys are found by value: see ``keys.py``.
+To recognise a key that this process was never told, beside those it knows (``keys.py``).
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
+
+from llmkit.providers.keys import known_secrets, mask
 
 #: Whose key it is and how it is spelled; the more telling beginning first.
 SHAPES: tuple[tuple[str, str], ...] = (
@@ -42,6 +47,45 @@ _ASSIGNED = re.compile(
 _NO_KEY = re.compile(
     r"(?i)your|example|placeholder|insert|replace|xxxx|\.\.\.|environ|getenv|getpass|get_|_key|api[-_]key|config|settings|test[-_]?key"
 )
+
+
+def keys_in(text: str) -> list[tuple[int, int, str]]:
+    """Every known key (also as JSON, an address or base64 spell it) and whatever is spelled like one, in order.
+
+    >>> keys_in("no key, and sk-your-api-key-goes-here neither")
+    []
+    """
+    found = [
+        (match.start(), match.end(), "a known key")
+        for secret in known_secrets()
+        for spelling in _spellings(secret)
+        for match in re.finditer(re.escape(spelling), text)
+    ]
+    found += find_shapes(text)
+    kept: list[tuple[int, int, str]] = []
+    for start, end, owner in sorted(found, key=lambda one: (one[0], -one[1])):
+        if kept and start < kept[-1][1]:
+            kept[-1] = (kept[-1][0], max(end, kept[-1][1]), kept[-1][2])
+        else:
+            kept.append((start, end, owner))
+    return kept
+
+
+def redact(text: str) -> str:
+    """The text without anything that is a key or looks like one.
+
+    >>> redact("groq: gsk_0123456789abcdef0123.")
+    'groq: •••.'
+    """
+    text = mask(text)
+    for start, end, _ in reversed(keys_in(text)):
+        text = f"{text[:start]}•••{text[end:]}"
+    return text
+
+
+def _spellings(secret: str) -> set[str]:
+    plain = base64.b64encode(secret.encode()).decode()
+    return {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), plain.rstrip("=")}
 
 
 def find_shapes(text: str) -> Iterator[tuple[int, int, str]]:

@@ -52,7 +52,7 @@ def test_variables_become_pictures_tables_and_text(tmp_path):
     names = {"data": PNG, "pic": picture(), "fig": figure(), "df": pd.DataFrame({"n": [1]}), "words": "hi"}
     parts, _ = attach(list(names), names)
     assert parts[:3] == (ImagePart(PNG), ImagePart(PNG), ImagePart(PNG))
-    assert "| n |\n| --- |\n| 1 |" in parts[3].text
+    assert "| n (int64) |\n| --- |\n| 1 |" in parts[3].text
     assert parts[4].text == "\n\nwords:\n```\nhi\n```"
 
 

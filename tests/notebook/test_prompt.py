@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
 from llmkit.core.errors import BadRequest
@@ -119,6 +118,13 @@ def test_what_can_not_be_filled_in_is_an_error_of_three_lines(template, what, wh
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_braces_that_never_close_are_sent_with_a_note():
+    filled = fill("a {{ never closed", NAMES)
+    assert filled.text == "a {{ never closed"
+    assert filled.notes == ("{{ never closed is never closed; it was sent as it is.",)
+    assert fill("{{}} {{ }}", NAMES).notes == ()
+
+
 def test_a_value_is_not_expanded_again():
     assert fill("{{ braces }}", NAMES).text == NAMES["braces"]
 
@@ -140,37 +146,6 @@ def test_a_key_is_refused_and_not_shown(monkeypatch):
         fill("use {{ config }}", {"config": {"key": "made-up-key-0123456789"}})
     assert "0123456789" not in str(caught.value)
     assert "0123456789" not in "".join(caught.value._render_traceback_())
-
-
-def test_a_small_table_goes_whole():
-    frame = pd.DataFrame({"city": ["Oslo", "Rome"], "x": [1.5, None]})
-    filled = fill("{{ df }}", {"df": frame})
-    assert filled.text.splitlines() == [
-        "| city | x |",
-        "| --- | --- |",
-        "| Oslo | 1.5 |",
-        "| Rome | nan |",
-    ]
-    assert filled.notes == ()
-
-
-def test_a_big_table_is_cut_and_both_sides_are_told():
-    frame = pd.DataFrame({f"c{i}": range(1000) for i in range(15)})
-    filled = fill("{{ df }}", {"df": frame})
-    assert filled.text.count("\n") == 23
-    assert filled.text.endswith("(20 of 1,000 rows and 12 of 15 columns shown)")
-    assert filled.notes == ("{{ df }}: 20 of 1,000 rows and 12 of 15 columns were sent.",)
-
-
-def test_a_series_and_an_index_keep_their_names():
-    series = pd.Series([1, 2], index=pd.Index(["a", "b"], name="key"), name="count")
-    assert fill("{{ s }}", {"s": series}).text.splitlines()[0] == "| key | count |"
-
-
-def test_a_cell_can_not_break_its_table():
-    text = fill("{{ df }}", {"df": pd.DataFrame({"a": ["x|y\nz", "w" * 500]})}).text
-    assert "x\\|y z" in text
-    assert len(text) < 400
 
 
 def test_hidden_orders_in_data_are_dropped_and_counted():
