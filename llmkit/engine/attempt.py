@@ -21,7 +21,7 @@ from llmkit.core.events import Done, Event, Failed, Text, Thinking
 from llmkit.core.reply import Reply, Timing
 from llmkit.engine.budget import Hold
 from llmkit.engine.gates import ThreadGates
-from llmkit.engine.hooks import Happening
+from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.limits import Limiter
 from llmkit.engine.loop import IOThread
 from llmkit.engine.settle import advise, price, status_of, unlock
@@ -33,6 +33,8 @@ from llmkit.wire.reader import Reader
 
 if TYPE_CHECKING:
     from llmkit.engine.call import Call
+    from llmkit.engine.rows import RowWriter
+    from llmkit.ledger.entry import Row
 
 
 #: What the simulator marks its answers with.
@@ -50,7 +52,9 @@ class Attempt:
         self.number = number
         self.reader: Reader | None = None
         self.row: str | None = None
+        self.rows: RowWriter | None = None
         self.settled = False
+        self.told = False
         self.sent = False
         self.over: Event | None = None  # how the answer ended, as soon as that is known
         self.received = 0
@@ -84,7 +88,7 @@ class Attempt:
             if not breaker.admit():  # it opened while this one waited
                 return [self.settle(self.fail(_open_circuit(call, breaker.retry_in)))]
             try:
-                self.begin()
+                await self.begin(gates)
                 last = await self.exchange(thread)
             except BaseException:
                 breaker.withdrawn()
@@ -100,7 +104,7 @@ class Attempt:
                     limiter.pause(error.retry_after)
         if call.hooks is not None and call.hooks.events:
             call.ring(last[:-1])
-        self.over = last[-1] = self.settle(last[-1])
+        last[-1] = await self.settle_with_others(last[-1], gates)
         return last
 
     async def exchange(self, thread: IOThread) -> list[Event]:
@@ -180,12 +184,26 @@ class Attempt:
             worst = worst_of(call.request, call.body, call.provider, overrides=call.prices)
             self.hold.take([b for b in call.budgets if b.simulated or not call.provider.simulated], worst)
 
-    def begin(self) -> None:
+    async def begin(self, gates: ThreadGates) -> None:
         """The row exists before a byte is sent."""
+        self.rows = gates.rows(self.call.ledger)
+        await self.rows.write(self.draft())
+        if self.call.hooks is not None:
+            self.announce(self.call.hooks)
+
+    def announce(self, hooks: Hooks) -> Happening:
+        """Ring for the attempt, if nobody did yet."""
+        if self.news is None:
+            self.news = self.call.news(self.number)
+            hooks.requests.ring(self.news)
+        return self.news
+
+    def draft(self) -> Row:
+        """The row of an attempt about to be made."""
         call, labels = self.call, self.call.labels
         self.started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self.row = call.ledger.begin(
+        row = call.ledger.draft(
             call=call.id,
             attempt=self.number,
             session=labels.session,
@@ -198,37 +216,60 @@ class Attempt:
             prompt_hash=fingerprint(call.body),
             simulated=call.provider.simulated,
         )
-        if call.hooks is not None:
-            self.news = call.news(self.number)
-            call.hooks.requests.ring(self.news)
+        self.row = str(row["id"])
+        return row
 
     def settle(self, terminal: Event) -> Done | Failed:
         """Complete the terminal event with what only the engine knows (time, provider, money), and close
         the row with it."""
+        rows = [] if self.row is not None or self.settled else [self.draft()]
         done = self.completed(terminal)
+        rows += self.closing(done)
+        if self.rows is not None:
+            self.rows.flush(*rows)
+        elif rows:
+            self.call.ledger.write(rows)
+        self.tell(done)
+        return done
+
+    async def settle_with_others(self, terminal: Event, gates: ThreadGates) -> Done | Failed:
+        """The same for an attempt that ended by itself: its row is written with those that end just now."""
+        self.over = done = self.completed(terminal)
+        rows = self.closing(done)
+        for row in rows:
+            await gates.rows(self.call.ledger).write(row)
+        self.tell(done)
+        return done
+
+    def closing(self, done: Done | Failed) -> list[Row]:
+        """The row as it ends, if it has not ended before; what was held of a budget is given back."""
         if self.settled:
-            return done
-        if self.row is None:
-            self.begin()
+            return []
         self.settled = True
-        self.call.ledger.settle(
+        reply = done.reply if isinstance(done, Done) else done.partial
+        row = self.call.ledger.close_row(
             str(self.row),
             status=status_of(done, sent=self.sent),
-            reply=done.reply if isinstance(done, Done) else done.partial,
+            reply=reply,
             error=done.error if isinstance(done, Failed) else None,
-            cost=done.reply.cost if isinstance(done, Done) else done.partial.cost,
+            cost=reply.cost,
             bytes_in=self.received,
         )
-        reply = done.reply if isinstance(done, Done) else done.partial
         cost = reply.cost.amount if reply.cost.currency == "USD" else None
         self.hold.settle(cost, simulated=reply.simulated)
-        if self.news is not None and self.call.hooks is not None:
-            match done:
-                case Done(reply):
-                    self.call.hooks.replies.ring(self.news, reply)
-                case Failed(error, _):
-                    self.call.hooks.errors.ring(self.news, error)
-        return done
+        return [] if row is None else [row]
+
+    def tell(self, done: Done | Failed) -> None:
+        """Ring the hooks, once, and after the row is written."""
+        if self.told or self.call.hooks is None:
+            return
+        self.told = True
+        news = self.announce(self.call.hooks)
+        match done:
+            case Done(reply):
+                self.call.hooks.replies.ring(news, reply)
+            case Failed(error, _):
+                self.call.hooks.errors.ring(news, error)
 
     def completed(self, terminal: Event) -> Done | Failed:
         """The terminal event with time, provider, usage and cost."""

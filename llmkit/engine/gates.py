@@ -1,4 +1,5 @@
-"""What every attempt passes: the limiter of its provider, the breaker of its model, the retry budget.
+"""What every attempt passes: the limiter of its provider, the breaker of its model, the retry budget, and the
+door to the ledger.
 
 They live on the I/O thread, so none of them needs a lock; a new thread (after a fork) gets new ones.
 """
@@ -14,7 +15,9 @@ from llmkit.engine.breaker import Breaker
 from llmkit.engine.limits import Limiter, Limits
 from llmkit.engine.loop import IOThread
 from llmkit.engine.retry import RetryBudget, RetryPolicy
+from llmkit.engine.rows import RowWriter
 from llmkit.engine.watch import Patience
+from llmkit.ledger.store import Ledger
 from llmkit.providers.tuning import Tuning
 
 
@@ -27,6 +30,13 @@ class ThreadGates:
         self._limiters: dict[str, Limiter] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
+        self._rows: RowWriter | None = None
+
+    def rows(self, ledger: Ledger) -> RowWriter:
+        """Where the rows of attempts go."""
+        if self._rows is None or self._rows.ledger is not ledger:
+            self._rows = RowWriter(ledger)
+        return self._rows
 
     def limiter(self, provider: str) -> Limiter:
         """How fast and how many at once, for a provider's key."""

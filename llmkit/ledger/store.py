@@ -92,7 +92,45 @@ class Ledger:
         prompt_hash: str | None = None,
         simulated: bool = False,
     ) -> str:
-        """Write down that an attempt is about to be sent; its id is the result."""
+        """Write down that an attempt is about to be sent; its id is the result.
+
+        >>> Ledger.open(":memory:").begin(call="c", attempt=1, session="s", provider="p", model="m") > ""
+        True
+        """
+        row = self.draft(
+            call=call,
+            attempt=attempt,
+            session=session,
+            provider=provider,
+            model=model,
+            endpoint=endpoint,
+            notebook=notebook,
+            cell=cell,
+            tag=tag,
+            route=route,
+            prompt_hash=prompt_hash,
+            simulated=simulated,
+        )
+        self.write([row])
+        return str(row["id"])
+
+    def draft(
+        self,
+        *,
+        call: str,
+        attempt: int,
+        session: str,
+        provider: str,
+        model: str,
+        endpoint: str | None = None,
+        notebook: str | None = None,
+        cell: str | None = None,
+        tag: str | None = None,
+        route: str | None = None,
+        prompt_hash: str | None = None,
+        simulated: bool = False,
+    ) -> entry.Row:
+        """The row of an attempt about to be sent, still to be given to :meth:`write`."""
         name = entry.new_id()
         row = entry.opening(
             id=name,
@@ -113,8 +151,7 @@ class Ledger:
         )
         with self._lock:
             self._begun[name] = (row, time.monotonic())
-            self._write(row)
-        return name
+        return row
 
     def settle(
         self,
@@ -128,24 +165,52 @@ class Ledger:
         bytes_out: int | None = None,
     ) -> None:
         """Write down how an attempt ended. Only the first settle of an attempt counts."""
+        row = self.close_row(
+            id, status=status, reply=reply, error=error, cost=cost, bytes_in=bytes_in, bytes_out=bytes_out
+        )
+        if row is not None:
+            self.write([row])
+
+    def close_row(
+        self,
+        id: str,
+        *,
+        status: Status,
+        reply: Reply | None = None,
+        error: LLMKitError | None = None,
+        cost: Cost | None = None,
+        bytes_in: int | None = None,
+        bytes_out: int | None = None,
+    ) -> entry.Row | None:
+        """The whole row of an attempt that ended, still to be given to :meth:`write`; ``None`` for one that
+        is settled already, or unknown."""
         with self._lock:
             begun = self._begun.pop(id, None) or self._find_unsettled(id)
             if begun is None:
                 self.ignored_settles += 1
-                return
+                return None
             row, since = begun
             measured = None if since is None else time.monotonic() - since
-            row |= entry.settlement(
-                status=status,
-                reply=reply,
-                error=error,
-                cost=cost,
-                bytes_in=bytes_in,
-                bytes_out=bytes_out,
-                measured=measured,
-                mask=self._mask,
-            )
-            self._write(row)
+        return row | entry.settlement(
+            status=status,
+            reply=reply,
+            error=error,
+            cost=cost,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            measured=measured,
+            mask=self._mask,
+        )
+
+    def write(self, rows: list[entry.Row]) -> None:
+        """Write rows in one transaction: all of them, or all are held until that works again."""
+        with self._lock:
+            waiting = bool(self._held)
+            if not waiting and self._try_writing(rows):
+                return
+            self._held |= {str(row["id"]): row for row in rows}
+            if waiting:
+                self._write_held()
 
     def flush(self) -> bool:
         """Write the rows that are held in memory; True if none is left."""
@@ -238,14 +303,6 @@ class Ledger:
             if self._opened.notice:
                 self._say(self._opened.notice)
         return self._opened
-
-    def _write(self, row: entry.Row) -> None:
-        if self._held:
-            self._held[row["id"]] = row
-            self._write_held()
-            return
-        if not self._try_writing([row]):
-            self._held[row["id"]] = row
 
     def _write_held(self) -> None:
         due = self._held and time.monotonic() >= self._quiet_until
