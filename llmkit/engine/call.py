@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from llmkit.core import errors as e
 from llmkit.core.events import Done, Event, Failed, Retrying, Terminal
+from llmkit.core.ids import fresh_id
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
@@ -63,7 +63,7 @@ class Call:
     ledger: Ledger
     gates: Gates
     labels: Labels
-    id: str = field(default_factory=lambda: uuid4().hex)
+    id: str = field(default_factory=fresh_id)
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     attempt: Attempt | None = None

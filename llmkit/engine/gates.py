@@ -6,7 +6,8 @@ They live on the I/O thread, so none of them needs a lock; a new thread (after a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,7 +25,10 @@ from llmkit.providers.tuning import Tuning
 class ThreadGates:
     """The gates of one session on one I/O thread, made when first passed."""
 
-    def __init__(self, limits: Mapping[str, Limits], breaker: Mapping[str, Any]) -> None:
+    def __init__(
+        self, limits: Mapping[str, Limits], breaker: Mapping[str, Any], alone: Callable[[], bool]
+    ) -> None:
+        self._alone = alone
         self._limits = limits
         self._breaker = breaker
         self._limiters: dict[str, Limiter] = {}
@@ -35,7 +39,7 @@ class ThreadGates:
     def rows(self, ledger: Ledger) -> RowWriter:
         """Where the rows of attempts go."""
         if self._rows is None or self._rows.ledger is not ledger:
-            self._rows = RowWriter(ledger)
+            self._rows = RowWriter(ledger, alone=self._alone)
         return self._rows
 
     def limiter(self, provider: str) -> Limiter:
@@ -103,5 +107,9 @@ class Gates:
     def on(self, thread: IOThread) -> ThreadGates:
         """The state on this thread. Called from that thread alone."""
         if thread not in self._threads:
-            self._threads[thread] = ThreadGates(self._limits, self._breaker)
+            # The thread is known by a weak reference alone, or this mapping would keep it.
+            known = weakref.ref(thread)
+            self._threads[thread] = ThreadGates(
+                self._limits, self._breaker, lambda: (thread := known()) is not None and thread.calls < 2
+            )
         return self._threads[thread]

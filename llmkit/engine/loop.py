@@ -11,6 +11,7 @@ import atexit
 import contextvars
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
@@ -33,6 +34,8 @@ class IOThread:
         self.clients = Clients()
         self._pid = os.getpid()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: deque[tuple[Coroutine[Any, Any, None], contextvars.Context]] = deque()
+        self._rung = False
         self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
         self._thread.llmkit_io = self  # type: ignore[attr-defined]  # see `_running_thread`
         self._thread.start()
@@ -53,10 +56,17 @@ class IOThread:
         """Does it run, in this process?"""
         return self._pid == os.getpid() and self._thread.is_alive()
 
+    @property
+    def calls(self) -> int:
+        """How many run just now."""
+        return len(self._tasks)
+
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run this on the loop. The caller's context variables go with it."""
-        context = contextvars.copy_context()
-        self.loop.call_soon_threadsafe(self._begin, work, context)
+        self._asked.append((work, contextvars.copy_context()))
+        if not self._rung:  # else what was asked before wakes the loop for this one too
+            self._rung = True
+            self.loop.call_soon_threadsafe(self._begin)
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run this on the loop; its result comes to whoever waits for the future."""
@@ -85,10 +95,13 @@ class IOThread:
         self.call(self._finish)
         self._thread.join(_GOODBYE_SECONDS)
 
-    def _begin(self, work: Coroutine[Any, Any, None], context: contextvars.Context) -> None:
-        task = self.loop.create_task(work, context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _begin(self) -> None:
+        self._rung = False  # before the queue is emptied: whoever asks from here on wakes the loop anew
+        while self._asked:
+            work, context = self._asked.popleft()
+            task = self.loop.create_task(work, context=context)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
-from uuid import uuid4
 
 from llmkit.core.errors import SchemaError
 from llmkit.core.events import Done, Event, Failed
+from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply, Timing
 from llmkit.core.request import Request
 from llmkit.core.usage import Cost
@@ -39,7 +39,7 @@ class Playback:
     source: Literal["tape", "cache"] = "tape"
     hooks: Hooks | None = None
     shape: Shape | None = None
-    id: str = field(default_factory=lambda: uuid4().hex)
+    id: str = field(default_factory=fresh_id)
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     shown: list[Event] = field(default_factory=list)

@@ -9,6 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmkit.ledger.entry import Row
     from llmkit.ledger.store import Ledger
 
@@ -17,13 +19,17 @@ class RowWriter:
     """Writes to one ledger. A transaction costs about as much as the work on ten rows, and with a hundred
     calls at once many rows are ready at the same moment."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, alone: Callable[[], bool]) -> None:
         self.ledger = ledger
+        self._alone = alone
         self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
 
     async def write(self, row: Row) -> None:
         """Write this row, together with those that others have ready; it is written when this returns.
         A row whose writer is cancelled meanwhile is written all the same."""
+        if not self._waiting and self._alone():  # nobody to wait for
+            self.flush(row)
+            return
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self.flush)

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 from weakref import WeakSet
 
 from llmkit.core.errors import UnknownModel
+from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.request import ToolSpec
 from llmkit.core.signal import Signal
@@ -60,7 +60,7 @@ class Session:
 
     def __init__(self, config: Mapping[str, Any] | str | Path | Config | None = None) -> None:
         self.registry = Registry(config if config is not None else find())
-        self.id = uuid4().hex[:12]
+        self.id = fresh_id(48)
         self.default_model: str | None = self.registry.default_model
         self.gates = Gates.tuned(self.registry.tuning)
         self._own_cache: Cache | None = None

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from llmkit.core.signal import Signal
 from llmkit.engine.loop import IOThread
 from llmkit.engine.structured import Shape
 from llmkit.engine.structured_partial import PartialJson
+from llmkit.engine.waker import Waker, settle
 
 LOOK_UP_SECONDS = 0.05
 _CLOSE_SECONDS = 0.5
@@ -44,8 +45,7 @@ class Channel:
         self._batches.put(batch)
         wake, self._wake = self._wake, None  # one call is enough to wake it
         if wake is not None:
-            with suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
-                wake()
+            wake()
 
     def get(self, seconds: float) -> list[Event] | None:
         """The next batch, or ``None`` if none comes in time."""
@@ -60,8 +60,8 @@ class Channel:
             return self._batches.get_nowait()
         loop = asyncio.get_running_loop()
         arrived = loop.create_future()
-        clock = loop.call_later(seconds, _settle, arrived)
-        self._wake = lambda: loop.call_soon_threadsafe(_settle, arrived)
+        clock = loop.call_later(seconds, settle, arrived)
+        self._wake = partial(Waker.of(loop).wake, arrived)
         try:
             if self._batches.empty():  # else it came in between
                 await arrived
@@ -71,11 +71,6 @@ class Channel:
         finally:
             self._wake = None
             clock.cancel()
-
-
-def _settle(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
 
 
 class Interrupted(KeyboardInterrupt):

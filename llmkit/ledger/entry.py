@@ -7,7 +7,6 @@ and cut, prompts and answers never come in. The file they go to lives in ``store
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from llmkit.core.errors import LLMKitError
+from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.usage import Cost, Usage
 from llmkit.ledger.process import ProcessMark
@@ -57,7 +57,7 @@ def mask_likely_keys(text: str) -> str:
 
 def new_id() -> str:
     """A name for an attempt: unique across processes, forks and machines, and sorted by time."""
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+    return f"{time.time_ns() // 1_000_000:012x}{fresh_id(80)}"
 
 
 def opening(

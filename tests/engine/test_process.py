@@ -174,10 +174,11 @@ def test_interrupt_during_a_plain_script_stops_the_stream_and_raises_once() -> N
         session = llmkit.Session()
         session.ask("hello", model="sim/swift")
         stream = session.stream("hello", model="sim/bench:tokens=9000,rate=100,ttft=0")
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
         try:
             for event in stream:
-                pass
+                if not timer.is_alive():
+                    timer.start()
         except KeyboardInterrupt:
             print("interrupted", stream.signal.aborted, bool(stream.text))
         frame = session.usage(simulated=True, status="cancelled")

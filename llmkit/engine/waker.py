@@ -1,0 +1,79 @@
+"""Waking an event loop from another thread: one wake-up for all that became ready in the meantime.
+
+Each wake-up is a system call that lets the interpreter's lock go, and with a hundred streams most of them
+would come at the same moment. What is handed over is the business of ``stream.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections import deque
+from contextlib import suppress
+from typing import ClassVar
+
+
+class Waker:
+    """Settles futures of one loop from the I/O thread.
+
+    >>> async def main():
+    ...     waker = Waker.of(asyncio.get_running_loop())
+    ...     waiting = asyncio.get_running_loop().create_future()
+    ...     threading.Thread(target=waker.wake, args=(waiting,)).start()
+    ...     await waiting
+    >>> asyncio.run(main())
+    """
+
+    _known: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Waker]] = (
+        weakref.WeakKeyDictionary()
+    )
+    _making: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._due: deque[asyncio.Future[None]] = deque()
+        self._rung = False
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Waker:
+        """The loop's one waker."""
+        known = cls._known.get(loop)
+        if known is None:
+            with cls._making:
+                known = cls._known.setdefault(loop, cls(loop))
+        return known
+
+    def wake(self, waiting: asyncio.Future[None]) -> None:
+        """Settle this future of the loop, from another thread. On the I/O thread, whatever else becomes
+        ready in the same turn of its loop is settled with it."""
+        self._due.append(waiting)
+        if self._rung:
+            return
+        self._rung = True
+        try:
+            mine = asyncio.get_running_loop()
+        except RuntimeError:
+            self._ring()
+        else:
+            mine.call_soon(self._ring)
+
+    def _ring(self) -> None:
+        loop = self._loop()
+        if loop is not None:
+            with suppress(RuntimeError):  # it is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._settle)
+                return
+        self._rung = False
+        self._due.clear()
+
+    def _settle(self) -> None:
+        self._rung = False  # from here on a new one rings again; what came before is in the queue
+        while self._due:
+            settle(self._due.popleft())
+
+
+def settle(waiting: asyncio.Future[None]) -> None:
+    """End a wait, unless it has ended."""
+    if not waiting.done():
+        waiting.set_result(None)
