@@ -65,8 +65,12 @@ class IOThread:
         """Run this on the loop. The caller's context variables go with it."""
         self._asked.append((work, contextvars.copy_context()))
         if not self._rung:  # else what was asked before wakes the loop for this one too
-            self._rung = True
-            self.loop.call_soon_threadsafe(self._begin)
+            try:
+                self._rung = True
+                self.loop.call_soon_threadsafe(self._begin)
+            except BaseException:  # an interrupt just here must not leave the bell unrung for good
+                self._rung = False
+                raise
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run this on the loop; its result comes to whoever waits for the future."""
