@@ -40,11 +40,12 @@ if TYPE_CHECKING:
     from llmkit.core.usage import Cost, Usage
     from llmkit.engine.budget import Budget, budget
     from llmkit.engine.cache import Cache
-    from llmkit.engine.face import ask, stream, tape, usage
+    from llmkit.engine.face import ask, models, stream, tape, usage
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
     from llmkit.jobs.compare import compare
     from llmkit.jobs.map import map  # noqa: A004
+    from llmkit.models.model import Model, model
 
 __version__ = "0.1.0"
 
@@ -60,6 +61,7 @@ _HOMES = {
     "ImagePart": "llmkit.core.messages",
     "LLMKitError": "llmkit.core.errors",
     "Message": "llmkit.core.messages",
+    "Model": "llmkit.models.model",
     "Options": "llmkit.core.request",
     "Reply": "llmkit.core.reply",
     "Request": "llmkit.core.request",
@@ -83,6 +85,8 @@ _HOMES = {
     "default_session": "llmkit.engine.session",
     "errors": "",
     "map": "llmkit.jobs.map",
+    "model": "llmkit.models.model",
+    "models": "",
     "notebook": "",
     "sim": "",
     "stream": "llmkit.engine.face",
@@ -102,6 +106,7 @@ __all__ = [
     "ImagePart",
     "LLMKitError",
     "Message",
+    "Model",
     "Options",
     "Reply",
     "Request",
@@ -125,6 +130,8 @@ __all__ = [
     "default_session",
     "errors",
     "map",
+    "model",
+    "models",
     "notebook",
     "sim",
     "stream",

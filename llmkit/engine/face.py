@@ -31,6 +31,14 @@ def ask(prompt: Prompt, **more: Any) -> Reply:
     return default_session().ask(prompt, **more)
 
 
+def models(*words: str, refresh: bool = False, **filters: Any) -> pd.DataFrame:
+    """The models that are known and what each can do: the compatibility matrix, as a DataFrame.
+
+    >>> llmkit.models("sonnet", vision=True, sort="price")  # doctest: +SKIP
+    """
+    return default_session().models(*words, refresh=refresh, **filters)
+
+
 def tape(
     path: str | os.PathLike[str] | None = None, mode: Mode = "auto", *, timing: Timing = "original"
 ) -> Tape | None:

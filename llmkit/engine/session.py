@@ -37,6 +37,7 @@ from llmkit.engine.tape import Tape
 from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
+from llmkit.models.knowledge import Knowledge
 from llmkit.providers.base import Provider
 from llmkit.providers.config import Config, find
 from llmkit.providers.keys import mask
@@ -62,6 +63,8 @@ class Session:
         self.registry = Registry(config if config is not None else find())
         self.id = fresh_id(48)
         self.default_model: str | None = self.registry.default_model
+        #: What is known of models here: shipped, told by providers, written by the user.
+        self.catalogue = Knowledge(self.registry.section("models"))
         self.gates = Gates.tuned(self.registry.tuning)
         self._own_cache: Cache | None = None
         self.refusals = Refusals()
@@ -197,7 +200,7 @@ class Session:
             prices=self.prices,
             hooks=self.hooks,
             tell=self.notice,
-            notes=fitted.notes,
+            notes=(*fitted.notes, *self._remark(provider, name)),
             refusals=self.refusals,
             asked=wanted,
             shape=shape,
@@ -239,6 +242,23 @@ class Session:
             session=lambda: self.id,
             prices=lambda: self.prices,
         )
+
+    def models(self, *words: str, refresh: bool = False, **filters: Any) -> pd.DataFrame:
+        """The models that are known and what each can do: the compatibility matrix.
+
+        ``words`` are looked for in names and aliases. Filters: ``vision``, ``pdf``, ``audio``, ``tools``,
+        ``parallel_tools``, ``structured``, ``thinking`` (each ``True``), ``provider``, ``sort`` ("name",
+        "price", "context", "output", "age"), ``retired=True`` for those that are gone. ``refresh`` asks the
+        providers whose key is there for their own lists first.
+        """
+        from llmkit.engine import known
+
+        wanted = known.Wanted.of(words, filters)
+        if refresh:
+            for said in known.refresh(self, wanted.provider):
+                _log.info("llmkit: %s", said)
+        found: pd.DataFrame = known.frame(known.rows(self, wanted))
+        return found
 
     # -- money, memory, news ------------------------------------------------------------------
 
@@ -291,6 +311,13 @@ class Session:
         stream = call.launch()
         self._streams.add(stream)
         return stream
+
+    def _remark(self, provider: Provider, model: str) -> tuple[str, ...]:
+        """What a user of an old model should know. It is asked all the same: it may live on elsewhere."""
+        for place in (provider.name, provider.dialect):
+            if remark := self.catalogue.facts(place, model).remark():
+                return (remark,)
+        return ()
 
     def _cache(self, wanted: bool | None) -> Cache | None:
         if wanted is None or (wanted and self.cache is not None):

@@ -144,6 +144,48 @@ def steps(provider: str, model: str, base_url: str | None = None) -> Steps:
     )
 
 
+def names_at(provider: str) -> list[str]:
+    """The models that the price list of a provider names."""
+    seller = _seller(provider)
+    return [] if seller is None else [model.id for model in seller.models]
+
+
+@dataclass(frozen=True, slots=True)
+class PerMillion:
+    """What a million tokens cost, in dollars, before any tier; ``since`` is the day of the list."""
+
+    input: Decimal | None
+    output: Decimal | None
+    since: str
+    source: str = "genai-prices"
+
+
+def per_million(provider: str, model: str, at: datetime | None = None) -> PerMillion | None:
+    """The plain list price of a model, or ``None`` where no list has one.
+
+    >>> per_million("openai", "gpt-4o").input
+    Decimal('2.5')
+    """
+    seller = _seller(provider)
+    entry = None if seller is None else seller.find_model(model.removeprefix("models/"))
+    if entry is None:
+        return None
+    price = entry.get_prices(datetime.now(UTC) if at is None else at)
+    given, made = (_base(side) for side in (price.input_mtok, price.output_mtok))
+    return None if given is None and made is None else PerMillion(given, made, _as_of())
+
+
+def _base(price: Any) -> Decimal | None:
+    """A price, or that of its first tier."""
+    base: Decimal | None = getattr(price, "base", price)
+    return base
+
+
+def _seller(provider: str) -> Any:
+    list_id = PRICE_LISTS.get(SYNONYMS.get(provider, provider))
+    return next((seller for seller in _snapshot().providers if seller.id == list_id), None)
+
+
 def _price_list(provider: str, model: str, base_url: str | None) -> tuple[str, tuple[str, ...]] | Unlisted:
     own = PRICE_LISTS.get(SYNONYMS.get(provider, provider))
     if not base_url:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llmkit.engine.known import USAGE
 from llmkit.notebook import chat as chats
 from llmkit.notebook import fix as fixing
 from llmkit.notebook import history, settings
@@ -75,8 +76,8 @@ COMMANDS: dict[str, Command] = {
     "use": Command(settings.use, "%llm use [MODEL]", "the model of cells that name none", most=1),
     "models": Command(
         settings.models,
-        "%llm models [WORD ...]",
-        "the models that are known",
+        f"%llm models {USAGE}",
+        "the models that are known, what they can do and cost",
         claims=lambda _: True,
         most=None,
     ),

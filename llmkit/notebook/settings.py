@@ -10,10 +10,9 @@ from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.session import default_session
 from llmkit.engine.tape import Mode, Tape
-from llmkit.models import catalogue
-from llmkit.models.aliases import ALIASES
 from llmkit.notebook import background, defaults
 from llmkit.notebook.listing import Listing
+from llmkit.notebook.modeltable import model_table
 from llmkit.notebook.options import usage_error
 
 if TYPE_CHECKING:
@@ -41,20 +40,8 @@ def use(magics: LLMMagics, words: list[str]) -> Listing:
 
 
 def models(_: LLMMagics, words: list[str]) -> Listing:
-    """The models that are known, where every word of the filter is in the name or an alias."""
-    short: dict[str, list[str]] = {}
-    for alias, full in {**ALIASES, **default_session().registry.aliases}.items():
-        short.setdefault(full, []).append(alias)
-    rows = []
-    for full in catalogue.known_models():
-        known = catalogue.facts(*full.split("/", 1))
-        called = ", ".join(sorted(short.get(full, [])))
-        if all(word.lower() in f"{full} {called}".lower() for word in words):
-            room = "?" if known.context_window is None else f"{known.context_window:,}"
-            sees = {True: "yes", False: "no", None: "?"}[known.vision]
-            rows.append((full, called, room, sees, known.remark()))
-    notes = () if rows else ("No known model is called that; an unknown one may be asked all the same.",)
-    return Listing(("model", "alias", "context", "sees", ""), tuple(rows), notes)
+    """The models that are known, filtered; with --local or --live, those that servers list now."""
+    return model_table(default_session(), words)
 
 
 def usage(_: LLMMagics, __: list[str]) -> Listing:
