@@ -89,7 +89,8 @@ def _facts(provider: str, entry: Mapping[str, Any]) -> ModelFacts:
     sizes = {
         "context_window": entry.get("context_length")
         or entry.get("context_window")
-        or entry.get("max_model_len"),
+        or entry.get("max_model_len")
+        or entry.get("max_input_tokens"),
         "max_input": entry.get("max_input_tokens"),
         "max_output": entry.get("max_tokens") or entry.get("max_completion_tokens"),
     }
