@@ -10,6 +10,8 @@ from llmkit.engine.tape import Mode, Tape, Timing
 from llmkit.ledger.accounts import Accounts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from llmkit.core.reply import Reply
     from llmkit.engine.stream import Stream
 
