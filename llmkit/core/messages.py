@@ -63,12 +63,15 @@ class ToolCallPart:
     """The model asks for a tool. ``arguments`` is text when the model's JSON was not valid.
 
     ``signature`` is a thought signature that some wires hang on a call; it must go back with it.
+    ``free_text`` marks a call of a tool that takes any text: its arguments are no JSON, and it goes back as
+    such a call.
     """
 
     id: str | None
     name: str
     arguments: Mapping[str, Any] | str = field(hash=False)
     signature: str | None = field(default=None, repr=False)
+    free_text: bool = False
 
     @property
     def valid(self) -> bool:

@@ -28,7 +28,7 @@ LOOK_UP_SECONDS = 0.05
 _CLOSE_SECONDS = 0.5
 #: A call ends at its deadline by itself. Where it can't (a hook blocks the I/O thread), its caller stops
 #: waiting so much later.
-_GRACE_SECONDS = 0.9
+_GRACE_SECONDS = 0.7
 
 
 class Channel:
@@ -259,6 +259,8 @@ class Stream:
     def _overdue(self) -> list[Event] | None:
         """Nothing came: the end, if it should have come long ago."""
         deadline = self.signal.deadline
+        if self._settled.is_set():
+            return None  # the last word is on its way
         if deadline is None or time.monotonic() < deadline + _GRACE_SECONDS:
             return None
         error = DeadlineExceeded(

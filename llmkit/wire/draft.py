@@ -76,7 +76,7 @@ class ToolDraft:
         if arguments is None:
             text = "".join(self.pieces)
             arguments = text if self.text_only else read_arguments(text)
-        return ToolCallPart(self.id, self.name, arguments, self.signature)
+        return ToolCallPart(self.id, self.name, arguments, self.signature, self.text_only)
 
 
 class Fixed:

@@ -201,6 +201,9 @@ class _Writer:
                     made[name] = thoughts
 
     def _call(self, call: ToolCallPart) -> dict[str, Any]:
+        if call.free_text:
+            custom = {"name": call.name, "input": call.arguments_json}
+            return {"id": call.id, "type": "custom", "custom": custom}
         function = {"name": call.name, "arguments": call.arguments_json}
         made: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
         if call.signature and self.dialect.call_signatures:

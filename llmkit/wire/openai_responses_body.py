@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Collection
 from typing import Any, assert_never
 
 from llmkit.core.errors import BadRequest
@@ -113,10 +114,12 @@ def _choice(choice: str) -> Any:
 
 def _input(messages: tuple[Message, ...], dialect: Dialect) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
-    for message in with_ids(messages):
+    turns = with_ids(messages)
+    free = {call.id for message in turns for call in message.tool_calls if call.free_text}
+    for message in turns:
         match message.role:
             case "system" | "user" | "tool":
-                made += _turn(message)
+                made += _turn(message, free)
             case "assistant":
                 made += _assistant(message, dialect)
             case _:
@@ -124,12 +127,12 @@ def _input(messages: tuple[Message, ...], dialect: Dialect) -> list[dict[str, An
     return made
 
 
-def _turn(message: Message) -> list[dict[str, Any]]:
+def _turn(message: Message, free: Collection[str | None]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     rest: list[Part] = []
     for part in message.parts:
         if isinstance(part, ToolResultPart):
-            made.append(_result(part))
+            made.append(_result(part, "custom_tool_call" if part.id in free else "function_call"))
         elif isinstance(part, OpaquePart) and part.wire == _WIRE:
             made.append(dict(part.raw))
         else:
@@ -143,14 +146,14 @@ def _turn(message: Message) -> list[dict[str, Any]]:
     return made
 
 
-def _result(part: ToolResultPart) -> dict[str, Any]:
+def _result(part: ToolResultPart, answers: str) -> dict[str, Any]:
     if not part.id:
         raise stray_result(part.name)
     text = f"Error: {part.content}" if part.is_error else part.content
     output: Any = text
     if part.images:
         output = [{"type": "input_text", "text": text}, *(_content(image, "tool") for image in part.images)]
-    return {"type": "function_call_output", "call_id": part.id, "output": output}
+    return {"type": f"{answers}_output", "call_id": part.id, "output": output}
 
 
 def _assistant(message: Message, dialect: Dialect) -> list[dict[str, Any]]:
@@ -164,8 +167,11 @@ def _assistant(message: Message, dialect: Dialect) -> list[dict[str, Any]]:
             case ThinkingPart():
                 made += _thinking(part, dialect)
             case ToolCallPart():
-                call = {"type": "function_call", "call_id": part.id, "name": part.name}
-                made.append({**call, "arguments": part.arguments_json})
+                call = {"call_id": part.id, "name": part.name}
+                if part.free_text:
+                    made.append({"type": "custom_tool_call", **call, "input": part.arguments_json})
+                else:
+                    made.append({"type": "function_call", **call, "arguments": part.arguments_json})
             case ImagePart():
                 made.append(_own_image(part, made))
             case OpaquePart():

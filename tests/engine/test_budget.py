@@ -241,6 +241,8 @@ def test_what_was_spent_is_what_the_ledger_says_to_the_last_digit(session: llmki
     assert budget is not None
     assert budget.spent == sum(Decimal(row["cost"]) for row in rows(session))
     assert budget.spent == sum(reply.cost.amount for reply in replies)
+    used = sum(row["input"] + row["output"] for row in rows(session))
+    assert budget.spent == used * Decimal(10) / 1_000_000  # usage × price, with no rounding anywhere
     assert budget.held == 0
 
 
@@ -322,6 +324,58 @@ def test_alerts_are_notices_of_the_session_and_log_lines(
         session.ask("hello", model="here/bench:tokens=900,rate=0,ttft=0", max_tokens=900)
     assert [notice for notice in session.notices if "of the budget of this session is spent" in notice]
     assert "is spent" in caplog.text
+
+
+@pytest.mark.parametrize("per", ["session", "day", "a-tag"])
+def test_every_threshold_is_told_once_to_the_callback_the_log_and_the_session(
+    session: llmkit.Session, caplog: pytest.LogCaptureFixture, per: str
+) -> None:
+    told: list[Alert] = []
+    session.budget("0.012", per=per, simulated=True, on_alert=told.append)
+    with caplog.at_level(logging.WARNING, "llmkit"):
+        for n in range(200):  # about 0.03 cents each; the last ones don't fit any more
+            try:
+                session.ask(f"hello {n}", model=MODEL, max_tokens=20, tag="a-tag")
+            except BudgetExceeded:
+                break
+        session.budgets[0].settle(Decimal(0), Decimal("0.012"))  # what a call may cost above its estimate
+        session.budgets[0].settle(Decimal(0), Decimal("0.012"))
+    assert [alert.share for alert in told] == [Decimal("0.5"), Decimal("0.8"), Decimal(1)]
+    for share in ("50%", "80%", "100%"):
+        assert len([r for r in caplog.records if f"{share} of the budget" in r.getMessage()]) >= 1
+    for share in ("50%", "80%"):  # those that calls were the cause of
+        assert [notice for notice in session.notices if notice.startswith(share)]
+
+
+@pytest.mark.parametrize("per", ["session", "day", "a-tag"])
+def test_fifty_calls_at_once_never_hold_more_than_a_budget_for_ten(
+    session: llmkit.Session, simulator: Simulator, per: str
+) -> None:
+    slow = "here/bench:tokens=5,rate=0,ttft=800"
+    provider, name = session.resolve(slow)
+    asked = request(model=name, options=Options(max_tokens=1000), messages=(Message.user("hello"),))
+    worst = worst_of(asked, provider.prepare(asked), provider, overrides=PRICES)
+    assert worst is not None
+    session.budget(worst * 10, per=per, simulated=True)
+    most: list[Decimal] = []
+    session.on_request(lambda _: most.append(session.budgets[0].held))
+
+    def one(_: int) -> bool:
+        try:
+            session.ask("hello", model=slow, max_tokens=1000, tag="a-tag")
+        except BudgetExceeded:
+            return False
+        return True
+
+    with ThreadPoolExecutor(50) as pool:
+        sent = sum(pool.map(one, range(50)))
+    assert max(most) <= worst * 10
+    assert sent == simulator.attempts
+    statuses = [row["status"] for row in rows(session)]
+    assert (statuses.count("ok"), statuses.count("refused")) == (sent, 50 - sent)
+    assert sent >= 10  # ten fit at once; those that ended made room for more
+    assert session.budgets[0].held == 0
+    assert session.budgets[0].spent == sum(Decimal(row["cost"]) for row in rows(session))
 
 
 def test_a_budget_is_replaced_keeping_what_was_spent_and_lifted_by_none(session: llmkit.Session) -> None:

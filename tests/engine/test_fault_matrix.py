@@ -4,6 +4,25 @@ Each row says: the fault (in the simulator's language), what the caller gets, ho
 counts, and what the ledger says of the last one. The number of rows always equals the number of requests.
 Routing (going over to another model) is not part of a call and has its own tests. What a row needs beyond the
 table is in test_fault_matrix_details, _connecting and _waiting.
+
+    rows elsewhere                                                    test
+    F6, F38-40, F50-51  silence, drips, what never ends               test_deadlines
+    F44     usage that comes several times                            wire/test_openai_chat_usage, wire/test_anthropic
+    F52-53  interrupts, wherever a call waits                         test_interrupt, test_process
+    F54     nobody looks any more                                     test_stream (dropped), notebook/test_live
+    F55     one of several models fails                               jobs/test_compare, jobs/test_pump
+    F56-61  killed kernels, two kernels, full and broken disks        test_crash, ledger/test_processes, ledger/test_trouble
+    F69     budgets                                                   test_budget
+    F70     cache hits                                                test_cache, test_cache_together
+    F72     a table that is interrupted keeps its finished rows       jobs/test_map
+
+Decided otherwise. F2: a host that is not found is tried as often as a refused connection; neither costs anything.
+F4: an address that speaks no TLS is a TlsError. F6: a first token that does not come is never waited for twice, as it
+may have been billed. F25: a page in place of an answer is not tried again. F47 and F48: arguments that are no JSON
+come as text, marked by ``ToolCallPart.valid``; what runs tools must not run those. F53: a call that is stopped while
+it connects has an unknown cost, as nobody says whether its request had left. F72: finished rows are skipped by the response cache, where it is on.
+F67 and F71, and "go over to another
+target" wherever the matrix has it: there is no routing yet.
 """
 
 from __future__ import annotations

@@ -136,6 +136,27 @@ def test_f63_without_a_price_the_cost_is_unknown_and_not_zero() -> None:
     assert row["cost_note"]
 
 
+def test_f64_the_providers_own_figure_counts_and_a_gap_to_the_list_is_told() -> None:
+    def talk(client: socket.socket) -> None:
+        client.recv(65536)
+        body = b'{"model":"gpt-5","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":1000,"cost":0.5}}'
+        client.sendall(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+            + body
+        )
+
+    with Scripted(talk) as url:
+        here = llmkit.Session(
+            {"providers": {"here": {"type": "openrouter", "base_url": url + "/v1", "api_key": "k" * 20}}}
+        )
+        reply = here.ask("hello", model="here/openai/gpt-5")
+    assert (reply.cost.amount, reply.cost.source) == (Decimal("0.5"), "provider")
+    assert "differs from the list price" in reply.cost.note
+    (row,) = rows(here)
+    assert (Decimal(row["cost"]), row["cost_source"]) == (Decimal("0.5"), "provider")
+    assert "list price" in row["cost_note"]
+
+
 def test_f65_every_attempt_has_its_row_and_the_reply_counts_them(sim: Simulator) -> None:
     here = session(sim.url, "chat", "fails=500:1:f65; drop=0")
     with pytest.raises(e.TruncatedStream):

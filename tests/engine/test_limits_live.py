@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from asking import Scripted
 
 import llmkit
 from llmkit.core import errors as e
@@ -217,3 +219,76 @@ def test_fifty_threads_share_one_io_thread_and_leave_no_slot_taken(sim: Simulato
     assert [thread.name for thread in threading.enumerate()].count("llmkit-io") == 1
     assert here.gates.on(IOThread.current()).limiter("here").running == 0
     assert here.ask("and again", model=QUICK).text
+
+
+# -- learned from what the server says -------------------------------------------------------------
+
+ANSWER = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}'
+
+
+def limiting(*headers: str) -> Scripted:
+    """A server that answers, and says in these headers what is left."""
+    said = "".join(f"{header}\r\n" for header in headers).encode()
+
+    def talk(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            + said
+            + b"content-length: %d\r\n\r\n" % len(ANSWER)
+            + ANSWER
+        )
+
+    return Scripted(talk)
+
+
+def of(url: str) -> llmkit.Session:
+    here = {"type": "openai", "api": "chat", "base_url": url + "/v1", "api_key": "k" * 20}
+    return llmkit.Session({"providers": {"here": here}, "retry": {"base": 0}})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 40s"),
+        ("x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 40s"),
+        ("anthropic-ratelimit-output-tokens-remaining: 0", "anthropic-ratelimit-output-tokens-reset: 40s"),
+    ],
+)
+def test_headers_that_say_nothing_is_left_hold_everybody_until_the_reset(headers: tuple[str, ...]) -> None:
+    server = limiting(*headers)
+    with server as url:
+        here = of(url)
+        assert here.ask("hello", model="here/m").text == "hi"
+        for _ in range(5):
+            with pytest.raises(e.RateLimited, match="left alone") as caught:
+                here.ask("hello", model="here/m", timeout=5)
+            assert caught.value.retry_at is not None
+    assert server.clients == 1
+
+
+def test_a_reset_that_comes_soon_is_waited_for() -> None:
+    server = limiting("x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 50ms")
+    with server as url:
+        here = of(url)
+        assert [here.ask("hello", model="here/m", timeout=30).text for _ in range(3)] == ["hi"] * 3
+    assert server.clients == 3
+
+
+def test_headers_that_say_something_is_left_hold_nobody() -> None:
+    server = limiting("x-ratelimit-remaining-requests: 1", "x-ratelimit-reset-requests: 40s")
+    with server as url:
+        here = of(url)
+        assert [here.ask("hello", model="here/m", timeout=5).text for _ in range(3)] == ["hi"] * 3
+
+
+def test_each_session_keeps_its_own_limits(sim: Simulator) -> None:
+    # A session's limits are its own, as its budgets are: calls that should share them share a session.
+    one, other = (session(sim, {"concurrency": 1}) for _ in range(2))
+    with one.stream("hello", model=ENDLESS) as first:
+        running = first.batches()
+        next(batch for batch in running if batch)
+        assert other.ask("hello", model=QUICK, timeout=30).text
+        with pytest.raises(e.DeadlineExceeded):
+            one.ask("hello", model=QUICK, timeout=0.3)
+    assert sim.attempts == 2

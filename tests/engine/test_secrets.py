@@ -26,7 +26,7 @@ test_hostile_surroundings, A19 to A42 in the latter.
     A46     prompts in the ledger                                     test_the_ledger_holds_no_prompt
 
 A6 and A7 (keys in cells and widgets) are the notebook's; A15 falls away because no .env is read at all; A45
-(formulas in exports) falls away because llmkit writes no CSV or Excel files itself.
+(formulas in exports) is jobs/test_compare's.
 """
 
 from __future__ import annotations

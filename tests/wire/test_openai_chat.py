@@ -267,7 +267,15 @@ def test_the_legacy_function_call_is_a_call():
 def test_a_free_text_tool_gets_its_text_unread():
     custom = {"id": "t", "type": "custom", "custom": {"name": "calc", "input": "4"}}
     reply = read_whole({"content": None, "tool_calls": [custom]}, "tool_calls")
-    assert reply.tool_calls == (ToolCallPart("t", "calc", "4"),)
+    assert reply.tool_calls == (ToolCallPart("t", "calc", "4", free_text=True),)
+
+
+def test_a_free_text_call_goes_back_as_one():
+    custom = {"id": "t", "type": "custom", "custom": {"name": "calc", "input": "4"}}
+    reply = read_whole({"content": None, "tool_calls": [custom]}, "tool_calls")
+    sent = write(Message.user("q"), reply.message, Message.tool(ToolResultPart("t", "4")))["messages"]
+    assert sent[1]["tool_calls"] == [custom]
+    assert sent[2] == {"role": "tool", "tool_call_id": "t", "content": "4"}
 
 
 def test_fields_that_are_there_for_forms_sake_are_no_calls():

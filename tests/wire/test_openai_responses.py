@@ -248,6 +248,19 @@ def test_a_free_text_tool_gets_its_text_unread():
     assert ToolCall("t1", "calc", "4") in got
 
 
+def test_a_free_text_call_and_its_result_go_back_as_such_and_others_as_functions():
+    custom = {"type": "custom_tool_call", "id": "ct", "call_id": "t2", "name": "calc", "input": "4 + 4"}
+    reply = read(added(call('{"a":1}')), added(custom, 1), ended(call('{"a":1}'), custom))
+    results = Message.tool(ToolResultPart("t1", "1"), ToolResultPart("t2", "8"))
+    kept = Message.from_json(reply.message.to_json())  # a conversation that was saved and read again
+    assert write(Message.user("q"), kept, results)["input"][1:] == [
+        {"type": "function_call", "call_id": "t1", "name": "f", "arguments": '{"a": 1}'},
+        {"type": "custom_tool_call", "call_id": "t2", "name": "calc", "input": "4 + 4"},
+        {"type": "function_call_output", "call_id": "t1", "output": "1"},
+        {"type": "custom_tool_call_output", "call_id": "t2", "output": "8"},
+    ]
+
+
 def test_the_servers_own_tools_are_kept_as_they_are():
     search = {"type": "web_search_call", "id": "ws", "status": "completed", "action": {"query": "q"}}
     reply = read(added(search | {"status": "in_progress"}), done(search), delta("x", 1), ended())
