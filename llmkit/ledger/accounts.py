@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.ledger import export as exporting
 from llmkit.ledger import forecast as forecasts
+from llmkit.ledger import gallery, reports, sums, whatif
 from llmkit.ledger import reconcile as reconciling
-from llmkit.ledger import reports, sums, whatif
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.frame import KINDS, frame_of, usage
 from llmkit.ledger.query import Filter, Moment
@@ -75,6 +76,11 @@ class Accounts:
             prices=self._prices,
             wanted=self._wanted.narrowed(**filters),
         )
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where it is read from."""
+        return self._ledger()
 
     @property
     def session(self) -> str | None:
@@ -143,6 +149,22 @@ class Accounts:
     def reconcile(self, bill: str | os.PathLike[str], **filters: Any) -> reconciling.Reconciliation:
         """Compare with the cost CSV that OpenAI's, Anthropic's or Google's console exports."""
         return reconciling.reconcile(self(columns=reconciling.NEEDS, **filters), bill)
+
+    # -- seeing -------------------------------------------------------------------------------
+
+    def plot(self, kind: str = "cost", **asked: Any) -> Any:
+        """A plotly figure: "cost", "tokens", "latency", "frontier", "status", "budget", "hours", "tree" or
+        "session". Options are ``by`` (a column), ``freq`` ("H", "D", "W", "M"), ``tz``, ``png`` (keep a picture
+        too, where an engine is there); all else filters. The figure's numbers are in ``figure.table``.
+
+        >>> llmkit.usage.plot("cost", by="model", freq="D", since="30d")  # doctest: +SKIP
+        """
+        return gallery.draw(self, kind, **asked)
+
+    def dashboard(self, **filters: Any) -> Any:
+        """Everything at a glance, live, in a notebook: filters, tiles, a plot, the calls, the budgets."""
+        # A room above this one: it is asked by name, and only when it is wanted.
+        return import_module("llmkit.notebook.dashboard").dashboard(self, **filters)
 
     # -- keeping ------------------------------------------------------------------------------
 
