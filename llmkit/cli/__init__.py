@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import llmkit
-from llmkit.cli import keys
+from llmkit.cli import keys, scrub
 from llmkit.core.errors import LLMKitError
 from llmkit.core.events import Done, Failed, Text
 
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     usage.set_defaults(run=_usage)
 
     keys.add(commands)
+    scrub.add(commands)
 
     sim = commands.add_parser("sim", help="run the simulator: all wires, no key, no money", add_help=False)
     sim.add_argument("rest", nargs=argparse.REMAINDER)

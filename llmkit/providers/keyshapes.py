@@ -34,8 +34,10 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("slack", r"xox[abprs]-[A-Za-z0-9-]{16,}"),
     ("google", r"ya29\.[A-Za-z0-9_-]{20,}"),
 )
+#: Where a word begins, also behind a colour's escape, a letter that JSON escapes, or an address's percent sign.
+_BEGIN = r"(?:(?<![A-Za-z0-9_-])|(?<=[0-9;\[]m)|(?<=\\[nrt])|(?<=%[0-9A-F]{2}))"
 _SHAPE = re.compile(
-    r"(?<![A-Za-z0-9_-])(?:" + "|".join(f"(?P<s{at}>{shape})" for at, (_, shape) in enumerate(SHAPES)) + ")"
+    _BEGIN + "(?:" + "|".join(f"(?P<s{at}>{shape})" for at, (_, shape) in enumerate(SHAPES)) + ")"
 )
 #: ``OPENAI_API_KEY = "…"``, ``os.environ["X_API_KEY"] = "…"``, ``api_key: …``, ``%env X_API_KEY=…``, ``?key=…``.
 _ASSIGNED = re.compile(
