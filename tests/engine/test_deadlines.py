@@ -188,7 +188,7 @@ def test_a_hook_that_blocks_holds_no_caller_beyond_its_deadline(sim: Simulator, 
     forget = getattr(here, when)(block)
     try:
         with pytest.raises(e.DeadlineExceeded, match="I/O thread"):
-            here.ask("hello", model=MODEL, timeout=0.3)
+            here.ask("hello", model=MODEL, timeout=2)
         assert blocked.is_set()
         with pytest.raises(e.DeadlineExceeded):  # nor those of others, awaited or not
             asyncio.run(asyncio.wait_for(session(sim, "").stream("hello", model=MODEL, timeout=0.3), 30))
