@@ -70,8 +70,9 @@ class Session:
         self.refusals = Refusals()
         self.hooks = Hooks()
         logs.listen(self.hooks)
-        #: What the user should know and no error says; a notebook shows them and takes them out.
+        #: What the user should know and no error says. ``news()`` gives what was not told yet.
         self.notices: list[str] = []
+        self._told: set[str] = set()
         self.purse = Purse(lambda: self.ledger)
         self.prices, self.cache = settings.apply(self.registry.settings, self.purse, self.notice)
         self.tape: Tape | None = Tape.parse(named) if (named := os.environ.get("LLMKIT_TAPE")) else None
@@ -288,6 +289,20 @@ class Session:
             self.notices.append(text)
             _log.warning("llmkit: %s", text)
 
+    def news(self) -> list[str]:
+        """The notices that were not given yet, the ledger's among them; each is given once.
+
+        >>> session = Session()
+        >>> session.notice("Half of the budget is spent.")
+        >>> session.news(), session.news()
+        (['Half of the budget is spent.'], [])
+        """
+        ledger = self._ledger
+        known = [*self.notices, *(() if ledger is None else ledger.notices)]
+        fresh = [one for one in dict.fromkeys(known) if one not in self._told]
+        self._told.update(fresh)
+        return fresh
+
     def on_request(self, callback: OnRequest) -> Unsubscribe:
         """Call ``callback(happening)`` for every attempt that begins. The result takes the wish back.
 
@@ -368,6 +383,11 @@ class Session:
 
 _default: Session | None = None
 _making = threading.Lock()
+
+
+def pending_news() -> list[str]:
+    """The news of the process's session, if there is one."""
+    return [] if _default is None else _default.news()
 
 
 def default_session() -> Session:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import Aborted, LLMKitError
 from llmkit.core.reply import Reply
-from llmkit.engine.session import default_session
+from llmkit.engine.session import default_session, pending_news
 from llmkit.engine.stream import Stream
 from llmkit.jobs.screen import kernel_shell
 from llmkit.notebook.interrupted import Interrupted
@@ -160,7 +160,8 @@ class Background:
             reply = self._stream.partial
             if has_something(reply):
                 self._keep(reply)
-            self._show(lambda answer: answer.end(reply, self._said()))
+            shown = reply.with_(notes=(*reply.notes, *pending_news()))
+            self._show(lambda answer: answer.end(shown, self._said()))
         finally:
             _running.remove(self)
             self._over.set()

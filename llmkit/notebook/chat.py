@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import tempfile
@@ -49,6 +50,13 @@ def chat(magics: LLMMagics, words: list[str]) -> Listing:
 def reset(magics: LLMMagics, words: list[str]) -> Listing:
     """Forget a conversation."""
     name = words[0] if words else magics.conversation
+    if words and name not in magics.conversations:
+        near = difflib.get_close_matches(name, magics.conversations, n=1)
+        raise BadRequest(
+            f"There is no conversation {name!r}.",
+            why=f"Did you mean {near[0]!r}?" if near else "",
+            hint="Nothing was forgotten; %llm chat shows what there is.",
+        )
     gone = _turns(magics.conversations.pop(name, Conversation()))
     return Listing((), (), (f"{_called(name)} starts over ({gone} forgotten).",))
 
@@ -106,7 +114,7 @@ def export(magics: LLMMagics, file: str, name: str) -> Listing:
 
 
 def load(magics: LLMMagics, file: str, name: str) -> Listing:
-    """Go on with a conversation that was exported as JSON. It takes the place of the one of that name."""
+    """Go on with a conversation that was exported as JSON. It takes nobody's place: a name that has turns is refused."""
     path = Path(file).expanduser()
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
@@ -119,6 +127,7 @@ def load(magics: LLMMagics, file: str, name: str) -> Listing:
             f"{file} is not JSON.", hint="Only what was exported as .json can be loaded."
         ) from None
     talk = conversation.from_json(plain)
+    _check_free(magics, name)
     magics.conversations[name] = talk
     return Listing((), (), (f"{_called(name)}: {_turns(talk)} read from {file}.",))
 
@@ -128,9 +137,21 @@ def fork(magics: LLMMagics, name: str, count: int | None) -> Listing:
     talk = magics.conversations.get(magics.conversation) or Conversation()
     if name == magics.conversation:
         raise BadRequest("A conversation can't be forked into itself.", hint="Give the fork another name.")
+    _check_free(magics, name)
     kept = talk if count is None else talk.first(count)
     magics.conversations[name] = kept
     return Listing((), (), (f"{_called(name)} begins with {_turns(kept)}; go on with -c {name}.",))
+
+
+def _check_free(magics: LLMMagics, name: str) -> None:
+    """Turns that nobody has exported are not written over."""
+    there = magics.conversations.get(name)
+    if there is not None and there.turns:
+        raise BadRequest(
+            f"{_called(name)} has {_turns(there)} already.",
+            why="They would be lost.",
+            hint=f"Give it another name, or forget them first: %llm reset {name}".rstrip() + ".",
+        )
 
 
 def _called(name: str) -> str:

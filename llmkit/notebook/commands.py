@@ -6,6 +6,7 @@ Here is which line is a command and what the small ones do. Longer ones have fil
 from __future__ import annotations
 
 import difflib
+import inspect
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,11 +68,24 @@ def read_command(line: str) -> tuple[Command, list[str]] | None:
     return command, rest
 
 
-def _help(_: LLMMagics, __: list[str]) -> Listing:
+def _help(_: LLMMagics, words: list[str]) -> Listing:
+    """This list, or what one command does."""
+    if words:
+        if (command := COMMANDS.get(words[0])) is None:
+            near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+            instead = f"; did you mean {near[0]!r}?" if near else ""
+            raise usage_error(f"There is no command {words[0]!r}{instead}", _HELP)
+        told = inspect.getdoc(command.run) or ""
+        return Listing((), (), (command.usage, f"{command.summary[:1].upper()}{command.summary[1:]}.", told))
     rows = tuple((command.usage, command.summary) for command in COMMANDS.values())
-    return Listing(("command", "what it does"), rows, ("%%llm? shows the options of a cell.",))
+    return Listing(
+        ("command", "what it does"),
+        rows,
+        ("%llm help COMMAND says more of one; %%llm? shows the options of a cell.",),
+    )
 
 
+_HELP = "%llm help [COMMAND]"
 COMMANDS: dict[str, Command] = {
     "use": Command(settings.use, "%llm use [MODEL]", "the model of cells that name none", most=1),
     "models": Command(
@@ -136,5 +150,5 @@ COMMANDS: dict[str, Command] = {
         most=1,
     ),
     "config": Command(settings.config, "%llm config", "what cells do where they don't say"),
-    "help": Command(_help, "%llm help", "this list"),
+    "help": Command(_help, _HELP, "this list, or what one command does", most=1),
 }

@@ -73,6 +73,7 @@ _SHORT = {
 _STAND_FOR: dict[str, Callable[[Known, str], Iterable[str]]] = {
     "MODEL": lambda known, _: known.models,
     "NAME": lambda known, _: known.conversations,
+    "COMMAND": lambda _, __: COMMANDS,
     "FILE": lambda _, word: _files(word),
     "PATH": lambda _, word: _files(word),
 }

@@ -13,6 +13,7 @@ def load(ip: Any) -> None:
     from llmkit.jobs import accessor
     from llmkit.notebook.complete import llm_matcher
     from llmkit.notebook.magics import LLMMagics
+    from llmkit.notebook.news import tell_news
     from llmkit.notebook.question import keep_question_marks
 
     unload(ip)
@@ -24,6 +25,7 @@ def load(ip: Any) -> None:
     ip.events.register("post_run_cell", magics.witness.note_trouble)
     if not accessor.register_llm():  # pandas isn't loaded yet, and won't be for this
         ip.events.register("post_run_cell", accessor.register_llm)
+    ip.events.register("post_run_cell", tell_news)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers.append(llm_matcher)
 
@@ -41,7 +43,7 @@ def unload(ip: Any) -> None:
     ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ not in (_NAME, _DEFAULTS)]
     ip.display_formatter.ipython_display_formatter.pop(Reply, None)
     callbacks = ip.events.callbacks["post_run_cell"]
-    for name in ("register_llm", "note_trouble"):
+    for name in ("register_llm", "note_trouble", "tell_news"):
         callbacks[:] = _without(callbacks, name)
     if (completer := getattr(ip, "Completer", None)) is not None and hasattr(completer, "custom_matchers"):
         completer.custom_matchers[:] = _without(completer.custom_matchers, "llm_matcher")

@@ -71,6 +71,12 @@ def budget(_: LLMMagics, words: list[str]) -> Listing:
     session = default_session()
     if words[:1] == ["off"]:
         per = words[1] if len(words) > 1 else "session"
+        there = [one.per for one in session.budgets]
+        if words[1:] and per not in there:
+            raise BadRequest(
+                f"There is no budget {per!r}.",
+                why=f"Budgets are set per {', '.join(there) or 'nothing yet'}.",
+            )
         session.budget(None, per=per)
     elif words:
         wanted = Budget.parse(" ".join(words))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from llmkit.notebook.commands import COMMANDS
+
 QUICK = "sim/swift"
 
 
@@ -57,3 +63,41 @@ def test_the_cache_goes_on_and_off(kernel):
 def test_config_and_help_list_what_there_is(kernel):
     assert "max_tokens" in shown(kernel, "config")
     assert "%llm models" in shown(kernel, "help")
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help_and_stands_in_the_documentation(kernel, command):
+    told = shown(kernel, f"help {command}").splitlines()
+    assert told[0].startswith(f"%llm {command}")
+    assert len(told) >= 3
+    assert all(told[:3])
+    assert f"%llm {command}" in (Path(__file__).parents[2] / "docs" / "cell.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("use nobody/knows", "nobody"),
+        ("usage everything", "takes no 'everything'"),
+        ("budget lots", "lots"),
+        ("budget off nobody", "nobody"),
+        ("tape x --mode never", "Usage: %llm tape"),
+        ("tape x --speed 2", "Usage: %llm tape"),
+        ("cache maybe", "on or off"),
+        ("chat export", "Usage: %llm chat"),
+        ("chat a.b", "Usage: %llm chat"),
+        ("reset nobody", "no conversation 'nobody'"),
+        ("bg all", "takes no 'all'"),
+        ("stop 7", "Usage: %llm stop"),
+        ("stop all now", "takes no 'now'"),
+        ("config model", "takes no 'model'"),
+        ("help modles", "did you mean 'models'"),
+        ("confg", "Did you mean %llm config?"),
+    ],
+)
+def test_a_bad_argument_is_told_and_nothing_is_sent(kernel, line, says):
+    before = kernel.value("len(llmkit.usage(simulated=True))")
+    ran = kernel.run(f"%llm {line}")
+    assert ran.status == "error"
+    assert says in ran.stderr + "\n".join(line for error in ran.of("error") for line in error["traceback"])
+    assert kernel.value("len(llmkit.usage(simulated=True))") == before

@@ -192,7 +192,9 @@ def test_a_conversation_that_cannot_fit_is_refused_whole(kernel):
     )
     ran = ask(kernel, "go on")
     assert ran.error["ename"] == "BadRequest"
-    assert "%llm chat fork" in "".join(ran.error["traceback"])
+    for choice in ("--new", "--no-history", "%llm chat fork", "a larger window", "Nothing was sent"):
+        assert choice in "".join(ran.error["traceback"])
+    assert kernel.value("len(talks[''].turns)") == 2  # and nothing was left out
     assert kernel.value("len(llmkit.usage(simulated=True))") == before + 1
 
 
@@ -226,6 +228,18 @@ def test_a_conversation_is_kept_in_a_file_and_loaded(kernel, tmp_path):
     assert questions(kernel, "side") == ["one", "two"]
     assert "## 3. Question\n\nthree\n" in (tmp_path / "talk.md").read_text("utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["talk.json", "talk.md"]
+
+
+def test_a_name_that_has_turns_is_not_written_over(kernel, tmp_path):
+    ask(kernel, "one")
+    ask(kernel, "other", "-c side")
+    kernel.run(f"%llm chat export {tmp_path}/talk.json")
+    for words in ("fork side", f"load {tmp_path}/talk.json side", f"load {tmp_path}/talk.json"):
+        ran = kernel.run(f"%llm chat {words}")
+        assert ran.error["ename"] == "BadRequest"
+        assert "%llm reset" in "".join(ran.error["traceback"])
+    assert questions(kernel, "side") == ["other"]
+    assert "Did you mean 'side'?" in "".join(kernel.run("%llm reset sid").error["traceback"])
 
 
 @pytest.mark.parametrize("words", ["export talk.txt", "load nothing.json", "export no/where.md"])
