@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from llmkit.core.usage import Cost, Usage
     from llmkit.engine.budget import Budget, budget
     from llmkit.engine.cache import Cache
-    from llmkit.engine.face import ask, models, stream, tape, usage
+    from llmkit.engine.estimate import Estimate
+    from llmkit.engine.face import ask, estimate, models, stream, tape, usage
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
     from llmkit.jobs.compare import compare
@@ -55,6 +56,7 @@ _HOMES = {
     "Cache": "llmkit.engine.cache",
     "Cost": "llmkit.core.usage",
     "Done": "llmkit.core.events",
+    "Estimate": "llmkit.engine.estimate",
     "Event": "llmkit.core.events",
     "Failed": "llmkit.core.events",
     "FilePart": "llmkit.core.messages",
@@ -84,6 +86,7 @@ _HOMES = {
     "compare": "llmkit.jobs.compare",
     "default_session": "llmkit.engine.session",
     "errors": "",
+    "estimate": "llmkit.engine.face",
     "map": "llmkit.jobs.map",
     "model": "llmkit.models.model",
     "models": "",
@@ -100,6 +103,7 @@ __all__ = [
     "Cache",
     "Cost",
     "Done",
+    "Estimate",
     "Event",
     "Failed",
     "FilePart",
@@ -129,6 +133,7 @@ __all__ = [
     "compare",
     "default_session",
     "errors",
+    "estimate",
     "map",
     "model",
     "models",

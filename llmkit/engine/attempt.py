@@ -20,6 +20,7 @@ from llmkit.core import errors as e
 from llmkit.core.events import Done, Event, Failed, Text, Thinking
 from llmkit.core.reply import Reply, Timing
 from llmkit.engine.budget import Hold
+from llmkit.engine.estimate import guess
 from llmkit.engine.gates import ThreadGates
 from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.limits import Limiter
@@ -254,6 +255,7 @@ class Attempt:
             error=done.error if isinstance(done, Failed) else None,
             cost=reply.cost,
             bytes_in=self.received,
+            estimated_input=None if isinstance(done, Failed) else guess(self.call.request),
         )
         cost = reply.cost.amount if reply.cost.currency == "USD" else None
         self.hold.settle(cost, simulated=reply.simulated)

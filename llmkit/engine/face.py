@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llmkit.core.reply import Reply
+    from llmkit.engine.estimate import Estimate
     from llmkit.engine.stream import Stream
 
 
@@ -39,6 +40,15 @@ def models(*words: str, refresh: bool = False, **filters: Any) -> pd.DataFrame:
     >>> llmkit.models("sonnet", vision=True, sort="price")  # doctest: +SKIP
     """
     return default_session().models(*words, refresh=refresh, **filters)
+
+
+def estimate(prompt: Prompt, **more: Any) -> Estimate:
+    """How many tokens a call would send, how far off that may be, and what the call would cost. Nothing is sent,
+    unless ``exact=True`` asks the provider to count. Takes what ``llmkit.ask`` takes.
+
+    >>> print(llmkit.estimate("Why is the sky blue?", model="sonnet"))  # doctest: +SKIP
+    """
+    return default_session().estimate(prompt, **more)
 
 
 def tape(

@@ -19,11 +19,12 @@ from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.request import ToolSpec
 from llmkit.core.signal import Signal
-from llmkit.engine import adapt, logs, settings
+from llmkit.engine import adapt, estimate, logs, settings
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.cached import CachedCall
 from llmkit.engine.call import Call, Keep, Labels
+from llmkit.engine.estimate import Estimate
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
 from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_text
@@ -218,6 +219,20 @@ class Session:
         >>> llmkit.ask("Why is the sky blue?", model="sim/swift").text  # doctest: +SKIP
         """
         return self.stream(prompt, **more).reply()
+
+    def estimate(
+        self, prompt: Prompt, *, model: str | None = None, exact: bool = False, **more: Any
+    ) -> Estimate:
+        """How many tokens a call would send and what it would cost. Nothing is sent, unless ``exact=True`` asks
+        the provider to count (which costs nothing). Takes what :meth:`stream` takes.
+
+        >>> Session().estimate("Why is the sky blue?", model="sim/swift").tokens
+        10
+        """
+        said = {name: more.pop(name) for name in ("system", "tools", "tool_choice", "schema") if name in more}
+        request = as_request(prompt, model=model or self.default_model or "default", options=more, **said)
+        provider, name = self.resolve(model)
+        return estimate.of(self, provider, request.with_(model=name), exact=exact)
 
     def compare(self, prompt: Any, models: str | Iterable[str] | None = None, **more: Any) -> Any:
         """Ask several models at once and see the answers side by side; see ``llmkit.compare``."""

@@ -45,7 +45,7 @@ def worst_of(
         provider.name,
         request.model,
         tokens,
-        _longest(body),
+        longest(body),
         base_url=provider.base_url,
         service_tier=tier if isinstance(tier, str) else None,
         overrides=overrides,
@@ -61,7 +61,7 @@ def input_tokens(request: Request) -> int:
     more = 0
     for message in request.messages:
         for part in message.parts:
-            text, tokens = _weigh(part)
+            text, tokens = weigh(part)
             words.append(text)
             more += tokens
     for tool in request.tools:
@@ -72,7 +72,7 @@ def input_tokens(request: Request) -> int:
     return int(guess * _MARGIN) + _FRAME + more
 
 
-def _weigh(part: Part) -> tuple[str, int]:
+def weigh(part: Part) -> tuple[str, int]:
     """A part's words, and the tokens of what is not words."""
     match part:
         case TextPart(text):
@@ -93,7 +93,7 @@ def _weigh(part: Part) -> tuple[str, int]:
             assert_never(part)
 
 
-def _longest(body: Mapping[str, Any]) -> int | None:
+def longest(body: Mapping[str, Any]) -> int | None:
     """The longest answer that the body allows."""
     generation = body.get("generationConfig")
     if isinstance(generation, Mapping):

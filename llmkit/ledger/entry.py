@@ -114,6 +114,7 @@ def settlement(
     cost: Cost | None,
     bytes_in: int | None,
     bytes_out: int | None,
+    estimated_input: int | None,
     measured: float | None,
     mask: Mask,
 ) -> Row:
@@ -127,6 +128,7 @@ def settlement(
         "status": status if status in STATUSES else "error",
         "bytes_in": _count(bytes_in),
         "bytes_out": _count(bytes_out),
+        "estimated_input": _count(estimated_input),
         "duration": _seconds(measured),
     }
     if error is not None:

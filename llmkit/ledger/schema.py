@@ -80,6 +80,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX attempts_started ON attempts (started);
     CREATE INDEX attempts_unsettled ON attempts (started) WHERE settled IS NULL;
     """,
+    # What llmkit guessed the input to be, beside what the provider counted: the next guess is better by it.
+    """
+    ALTER TABLE attempts ADD COLUMN estimated_input INTEGER;
+    """,
 )
 
 #: The columns as this version of llmkit writes them, in the order of the table.
@@ -132,6 +136,7 @@ COLUMNS: Final[tuple[str, ...]] = (
     "pid",
     "host",
     "process",
+    "estimated_input",
 )
 
 

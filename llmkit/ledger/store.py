@@ -163,10 +163,18 @@ class Ledger:
         cost: Cost | None = None,
         bytes_in: int | None = None,
         bytes_out: int | None = None,
+        estimated_input: int | None = None,
     ) -> None:
         """Write down how an attempt ended. Only the first settle of an attempt counts."""
         row = self.close_row(
-            id, status=status, reply=reply, error=error, cost=cost, bytes_in=bytes_in, bytes_out=bytes_out
+            id,
+            status=status,
+            reply=reply,
+            error=error,
+            cost=cost,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            estimated_input=estimated_input,
         )
         if row is not None:
             self.write([row])
@@ -181,6 +189,7 @@ class Ledger:
         cost: Cost | None = None,
         bytes_in: int | None = None,
         bytes_out: int | None = None,
+        estimated_input: int | None = None,
     ) -> entry.Row | None:
         """The whole row of an attempt that ended, still to be given to :meth:`write`; ``None`` for one that
         is settled already, or unknown."""
@@ -198,6 +207,7 @@ class Ledger:
             cost=cost,
             bytes_in=bytes_in,
             bytes_out=bytes_out,
+            estimated_input=estimated_input,
             measured=measured,
             mask=self._mask,
         )
@@ -245,6 +255,20 @@ class Ledger:
         """
         found = self._find(Filter(**filters) if wanted is None else wanted)
         return (dict(zip(COLUMNS, row, strict=True)) for row in found)
+
+    def guesses(self, provider: str, model: str, most: int = 200) -> list[tuple[int, int]]:
+        """The last inputs of a model, as they were guessed and as the provider counted them."""
+        counted = (
+            "input + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + coalesce(cache_write_1h, 0)"
+        )
+        with self._lock:
+            found = self._database().db.execute(
+                f"SELECT estimated_input, {counted} FROM attempts "  # noqa: S608 - our own column names
+                "WHERE provider = ? AND model = ? AND usage_source = 'provider' AND estimated_input > 0 "
+                "AND input IS NOT NULL ORDER BY started DESC LIMIT ?",
+                (provider, model, most),
+            )
+            return [(guess, count) for guess, count in found.fetchall() if count]
 
     def columns(self, wanted: Filter) -> dict[str, list[Any]]:
         """The same rows column by column, which is quicker for many.

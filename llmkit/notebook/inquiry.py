@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from llmkit.core.errors import BadRequest, MissingKey
+from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, ImagePart, Message
 from llmkit.core.request import Request
 from llmkit.core.signal import Signal
-from llmkit.core.usage import Cost, Usage
-from llmkit.engine import adapt
+from llmkit.engine import estimate
 from llmkit.engine.budget import budget
+from llmkit.engine.estimate import Estimate
 from llmkit.engine.session import as_options, as_prompt
-from llmkit.engine.worst import worst_of
 from llmkit.models.catalogue import facts
-from llmkit.models.prices import cost_of
 from llmkit.models.tokens import TokenCount, estimate_tokens
 from llmkit.notebook.conversation import Conversation, check_room
 
@@ -103,25 +100,8 @@ class Inquiry:
             options=as_options(self.options),
             schema=self.schema,
         )
-        notes: list[str] = []
-        try:
-            fitted = adapt.prepare(request, self.provider, session.refusals)
-            body, notes = fitted.body, list(fitted.notes)
-        except MissingKey as error:
-            body = (
-                {} if self.options.get("max_tokens") is None else {"max_tokens": self.options["max_tokens"]}
-            )
-            notes.append(error.what)
-        worst = worst_of(request, body, self.provider, overrides=session.prices)
-        least = cost_of(
-            Usage(input=self.tokens().value, output=0, source="estimated"),
-            provider=self.provider.name,
-            model=self.name,
-            at=datetime.now(UTC),
-            base_url=self.provider.base_url,
-            overrides=session.prices,
-        )
-        return "\n".join([*self._written(), "", *self._figures(least, worst), *notes])
+        found = estimate.of(session, self.provider, request)
+        return "\n".join([*self._written(), "", *self._figures(found), *found.notes])
 
     def _written(self) -> list[str]:
         out = [f"Dry run: nothing was sent. To {self.model}:"]
@@ -131,18 +111,19 @@ class Inquiry:
             out += ["", f"[{message.role}]", *_parts(message)]
         return out
 
-    def _figures(self, least: Cost, worst: Any) -> list[str]:
-        count = self.tokens()
-        uncounted = sum(isinstance(p, ImagePart | FilePart) for m in self.messages for p in m.parts)
-        more = f", {uncounted} attachments not counted" if uncounted else ""
-        how = f"{count.method}, {count.error_note}" if count.error_note else count.method
-        if worst is None or not least.known:
-            cost = "cost: unpriced"
-        else:
-            cost = f"cost: {least} for the question alone, at most {Cost(worst)} with the longest answer"
+    def _figures(self, found: Estimate) -> list[str]:
+        how = found.method if found.exact else f"{found.method}, ±{found.error:.0%}"
+        cost = "cost: unpriced"
+        if found.least.known:
+            cost = f"cost: {found.least} for the question alone"
+            cost += (
+                f", at most {found.most} with {found.assumption}"
+                if found.most.known
+                else f"; {found.assumption}"
+            )
         simulated = " (simulated: no money)" if self.provider.simulated else ""
         budgeted = "" if self.budget is None else f"; this cell's budget is ${self.budget:g}"
-        return [f"tokens in: {count.value:,} ({how}){more}", f"{cost}{simulated}{budgeted}"]
+        return [f"tokens in: {found.tokens:,} ({how})", f"{cost}{simulated}{budgeted}"]
 
 
 def _parts(message: Message) -> list[str]:

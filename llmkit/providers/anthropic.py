@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import MissingPackage
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post, settings
+from llmkit.providers.counting import countable
 from llmkit.providers.server import Server, headers_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ class AnthropicProvider(Server):
         """Send it once."""
         url = self.base_url + "/v1/messages"
         return await post(self._http(clients), url, self._signed(clients), body, connect=self.connect)
+
+    async def count(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
+        """Ask how many tokens a request is. It costs nothing."""
+        url = self.base_url + "/v1/messages/count_tokens"
+        plain = countable(self.wire, body, request.model)
+        return await post(self._http(clients), url, self._signed(clients), plain, connect=self.connect)
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for its list of models, with the key or without."""

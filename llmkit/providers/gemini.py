@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post
+from llmkit.providers.counting import countable
 from llmkit.providers.server import Server
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ class GeminiProvider(Server):
         model = quote(request.model.removeprefix("models/"), safe="")
         url = f"{self.base_url}/{self.api_version}/models/{model}:{verb}"
         return await post(clients.http(), url, self._signed(), body, connect=self.connect)
+
+    async def count(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
+        """Ask how many tokens a request is. It costs nothing."""
+        name = request.model.removeprefix("models/")
+        url = f"{self.base_url}/{self.api_version}/models/{quote(name, safe='')}:countTokens"
+        plain = countable(self.wire, body, name)
+        return await post(clients.http(), url, self._signed(), plain, connect=self.connect)
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for its list of models, with the key or without."""

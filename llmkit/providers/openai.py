@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llmkit import wire as wires
 from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post
+from llmkit.providers.counting import countable
 from llmkit.providers.server import Server, headers_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,14 @@ class OpenAIProvider(Server):
         """Send it once."""
         url = self.base_url + _PATHS[self.wire]
         return await post(clients.http(), url, self._signed(clients), body, connect=self.connect)
+
+    async def count(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
+        """Ask how many tokens a request is. It costs nothing. Only the Responses API can tell."""
+        if self.wire != "openai.responses":
+            body = wires.write("openai.responses", request, dialect=self.dialect)
+        url = self.base_url + "/responses/input_tokens"
+        plain = countable("openai.responses", body, request.model)
+        return await post(clients.http(), url, self._signed(clients), plain, connect=self.connect)
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for its list of models, with the key or without."""
