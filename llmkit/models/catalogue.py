@@ -163,7 +163,7 @@ def known_models(*, retired: bool = False) -> tuple[str, ...]:
 
 
 def nearest(name: str, n: int = 3) -> tuple[str, ...]:
-    """The known names most like this one, the likeliest first.
+    """The known names most like this one, the likeliest first; what an alias stands for before its elders.
 
     >>> nearest("sonet")[0], nearest("gpt6-luna")[0]
     ('sonnet', 'openai/gpt-6-luna')
@@ -171,10 +171,17 @@ def nearest(name: str, n: int = 3) -> tuple[str, ...]:
     wanted = _plain(name)
     bare = wanted.rpartition("/")[2]
     scores: dict[str, float] = {}
-    for candidate in (*import_module("llmkit.models.aliases").ALIASES, *known_models()):
+    aliases: Mapping[str, str] = import_module("llmkit.models.aliases").ALIASES
+    favoured = {*aliases, *aliases.values()}
+    for candidate in (*aliases, *known_models()):
         full = _plain(candidate)
-        scores[candidate] = max(_likeness(wanted, full), _likeness(bare, full.rpartition("/")[2]))
-    enough = max(0.6, max(scores.values()) - 0.2)
+        short = full.rpartition("/")[2]
+        alike = max(_likeness(wanted, full), _likeness(bare, short))
+        if alike >= _ALIKE or (len(bare) >= 4 and short.startswith(bare)):  # 4: fewer letters begin too many
+            scores[candidate] = alike + _FAVOUR * (candidate in favoured) + _FAVOUR * short.startswith(bare)
+    if not scores:
+        return ()
+    enough = max(scores.values()) - 0.2
     likely = sorted(
         (name for name, score in scores.items() if score >= enough), key=lambda c: (-scores[c], c)
     )
@@ -193,6 +200,8 @@ def source() -> Mapping[str, Any]:
     return {name: value for name, value in _data().items() if name != "models"}
 
 
+#: Below this likeness a name is another one; and what a current name is worth beside an older one that is as like.
+_ALIKE, _FAVOUR = 0.6, 0.1
 _DATED = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)$")
 
 

@@ -172,3 +172,18 @@ def test_looking_up_names_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("claude-sonet", "anthropic/claude-sonnet-5-5"),
+        ("anthropic/claude-sonet", "anthropic/claude-sonnet-5-5"),
+        ("claude-sonnet-4-6x", "anthropic/claude-sonnet-4-6"),
+        ("gemini-flsh", "gemini/gemini-3.8-flash"),
+        ("gpt6", "openai/gpt-6-luna"),
+        ("sonet", "sonnet"),
+    ],
+)
+def test_the_nearest_name_is_a_current_one_unless_an_older_is_spelled_out(written, meant):
+    assert catalogue.nearest(written)[0] == meant
