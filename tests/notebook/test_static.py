@@ -126,3 +126,16 @@ def test_a_hostile_reply_is_harmless_in_every_form(hostile, look):
     assert look(bundle["text/html"]).faults == []
     assert "\x1b" not in "".join(bundle.values())
     assert "\u202e" not in "".join(bundle.values())
+
+
+@pytest.mark.parametrize(
+    ("reply", "name"),
+    [
+        (Reply(model="luna-1", provider="openai"), "openai/luna-1"),
+        (Reply(model="sim/swift", provider="sim"), "sim/swift"),
+        (Reply(model="swift@status=401", provider="sim", complete=False), "sim/swift@status=401"),
+        (Reply(model="m"), "m"),
+    ],
+)
+def test_the_footer_names_a_model_with_its_provider_whether_it_answered_or_not(reply, name):
+    assert footer(reply).startswith(name)
