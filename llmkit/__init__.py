@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from llmkit import errors, notebook, sim, wire
+    from llmkit import errors, nested, notebook, sim, wire
     from llmkit.core.errors import LLMKitError
     from llmkit.core.events import (
         Done,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         ToolResult,
     )
     from llmkit.core.messages import FilePart, ImagePart, Message
-    from llmkit.core.reply import Reply, Timing
+    from llmkit.core.reply import Reply, Step, Timing
     from llmkit.core.request import Options, Request, ToolSpec
     from llmkit.core.signal import Signal, SignalUtils
     from llmkit.core.usage import Cost, Usage
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from llmkit.engine.face import ask, estimate, models, stream, tape, usage
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
+    from llmkit.engine.tools import tool
     from llmkit.jobs.compare import compare
     from llmkit.jobs.map import map  # noqa: A004
     from llmkit.models.model import Model, model
@@ -72,6 +73,7 @@ _HOMES = {
     "Session": "llmkit.engine.session",
     "Signal": "llmkit.core.signal",
     "SignalUtils": "llmkit.core.signal",
+    "Step": "llmkit.core.reply",
     "Stream": "llmkit.engine.stream",
     "Text": "llmkit.core.events",
     "Thinking": "llmkit.core.events",
@@ -90,10 +92,12 @@ _HOMES = {
     "map": "llmkit.jobs.map",
     "model": "llmkit.models.model",
     "models": "",
+    "nested": "",
     "notebook": "",
     "sim": "",
     "stream": "llmkit.engine.face",
     "tape": "llmkit.engine.face",
+    "tool": "llmkit.engine.tools",
     "usage": "llmkit.engine.face",
     "wire": "",
 }
@@ -119,6 +123,7 @@ __all__ = [
     "Session",
     "Signal",
     "SignalUtils",
+    "Step",
     "Stream",
     "Text",
     "Thinking",
@@ -137,10 +142,12 @@ __all__ = [
     "map",
     "model",
     "models",
+    "nested",
     "notebook",
     "sim",
     "stream",
     "tape",
+    "tool",
     "usage",
     "wire",
 ]

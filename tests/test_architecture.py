@@ -28,7 +28,7 @@ ROOMS = {
     "models": GROUND,
     "ledger": GROUND | {"models"},
     "providers": GROUND | {"wire", "models", "sim"},
-    "engine": CALLS,
+    "engine": CALLS | {"nested"},
     "routing": CALLS | {"engine"},
     "jobs": CALLS | {"engine", "routing"},
     "gateway": CALLS | {"engine", "routing"},

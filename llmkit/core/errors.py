@@ -14,8 +14,9 @@
           - TruncatedStream · MalformedStream · NotAStream · MidStreamError
       * DeadlineExceeded         the signal's time was up
       * Aborted                  the caller stopped it
-      * ToolArgumentsError       the model asked for a tool with arguments that are not JSON
       * SchemaError              the answer does not follow the schema that was asked for
+      * ToolError                the tools of a call came to no end
+          - ToolArgumentsError · TooManyRounds
       * AllTargetsFailed         every candidate of a route failed
 
 Every error may carry ``partial``: the Reply as far as it came. No error holds a request object,
@@ -68,7 +69,9 @@ __all__ = [
     "StreamError",
     "TapeMiss",
     "TlsError",
+    "TooManyRounds",
     "ToolArgumentsError",
+    "ToolError",
     "TransportError",
     "TruncatedStream",
     "UnknownModel",
@@ -419,7 +422,19 @@ class SchemaError(LLMKitError):
     kind = "schema"
 
 
-class ToolArgumentsError(LLMKitError):
+class ToolError(LLMKitError):
+    """The model asked for tools in a way that leads nowhere; what came is in ``partial``."""
+
+    kind = "tool"
+
+
+class TooManyRounds(ToolError):
+    """The model still asked for tools after as many rounds as it was allowed."""
+
+    kind = "too_many_rounds"
+
+
+class ToolArgumentsError(ToolError):
     """A tool was asked for with arguments that are not valid; it was not run."""
 
     kind = "tool_arguments"

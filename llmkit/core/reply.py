@@ -17,8 +17,11 @@ from llmkit.core.messages import (
     TextPart,
     ThinkingPart,
     ToolCallPart,
+    ToolResultPart,
     message_from_json,
     message_to_json,
+    part_from_json,
+    part_to_json,
 )
 from llmkit.core.usage import Cost, Usage
 
@@ -108,6 +111,9 @@ class Reply:
     ``message`` is the assistant's turn as it must be sent back; ``raw`` keeps what the reader could
     not map; ``notes`` says in words what llmkit changed or noticed on the way.
 
+    Where tools were run, ``message`` (and so ``text``) is the last answer, ``steps`` holds every round, and
+    ``usage``, ``cost`` and ``timing`` are those of all rounds together.
+
     >>> reply = Reply(Message.assistant("Hello."), model="m")
     >>> reply.text, str(reply)
     ('Hello.', 'Hello.')
@@ -127,6 +133,7 @@ class Reply:
     complete: bool = True
     attempts: int = 1
     notes: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     #: The value that the answer holds, where a schema was given.
     data: Any = field(default=None, repr=False, compare=False)
@@ -145,6 +152,19 @@ class Reply:
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
         """The tools the answer asks for."""
         return self.message.tool_calls
+
+    @property
+    def turn(self) -> tuple[Message, ...]:
+        """All that is to be sent back before the next question: the answer, or every round of it with what
+        the tools said. Calls that nobody answered are left out: no provider would take them."""
+        if not self.steps:
+            return (self.message,)
+        turn: list[Message] = []
+        for step in self.steps:
+            calls, answered = len(step.reply.tool_calls), len(step.results)
+            if calls == answered and step.reply.message.parts:
+                turn += [step.reply.message, *([Message.tool(*step.results)] if answered else [])]
+        return tuple(turn)
 
     @property
     def images(self) -> tuple[ImagePart, ...]:
@@ -186,7 +206,7 @@ class Reply:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, without ``raw`` and ``data``."""
-        return {
+        return ({"steps": [step.to_json() for step in self.steps]} if self.steps else {}) | {
             "message": message_to_json(self.message),
             "stop_reason": [str(self.stop_reason), self.stop_reason.provider],
             "usage": self.usage.to_json(),
@@ -215,6 +235,7 @@ class Reply:
                 "cost": Cost.from_json(plain["cost"]),
                 "timing": Timing.from_json(plain["timing"]),
                 "notes": tuple(plain["notes"]),
+                "steps": tuple(Step.from_json(step) for step in plain.get("steps", ())),
             }
         )
 
@@ -227,6 +248,29 @@ class Reply:
 
         bundle: dict[str, Any] = import_module("llmkit.notebook.static").reply_bundle(self)
         return bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One round of an answer that used tools: what the model said, and what the tools gave back.
+
+    The last round has no results: there the model answered.
+    """
+
+    reply: Reply
+    results: tuple[ToolResultPart, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"reply": self.reply.to_json(), "results": [part_to_json(part) for part in self.results]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Step:
+        """The inverse of :meth:`to_json`."""
+        results = tuple(
+            part for each in plain["results"] if isinstance(part := part_from_json(each), ToolResultPart)
+        )
+        return cls(Reply.from_json(plain["reply"]), results)
 
 
 _FENCE = re.compile(r"^```[ \t]*([^\n`]*)\n(.*?)^```[ \t\r]*$", re.MULTILINE | re.DOTALL)

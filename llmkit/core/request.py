@@ -81,6 +81,8 @@ class Request:
     system: str | None = None
     options: Options = Options()
     tools: tuple[ToolSpec, ...] = ()
+    #: Tools that the provider runs itself (search, code), as that provider writes them.
+    server_tools: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     #: "auto", "any", "none", or the name of one tool.
     tool_choice: str | None = None
     #: A JSON schema that the answer must follow.
@@ -103,6 +105,7 @@ class Request:
             "system": self.system,
             "options": self.options.to_json(),
             "tools": [tool.to_json() for tool in self.tools],
+            "server_tools": [dict(tool) for tool in self.server_tools],
             "tool_choice": self.tool_choice,
             "schema": self.schema,
             "stream": self.stream,
@@ -118,6 +121,7 @@ class Request:
             "messages": tuple(Message.from_json(message) for message in plain["messages"]),
             "options": Options.from_json(plain.get("options", {})),
             "tools": tuple(ToolSpec.from_json(tool) for tool in plain.get("tools", ())),
+            "server_tools": tuple(plain.get("server_tools", ())),
         }
         return cls(**values, signal=signal)
 

@@ -6,7 +6,7 @@ own counting becomes these classes is the business of the reader of that wire, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Literal
@@ -78,6 +78,29 @@ class Usage:
         return cls(**{f.name: plain[f.name] for f in fields(cls) if f.name in plain})
 
 
+def add_usages(usages: Sequence[Usage]) -> Usage:
+    """What several calls used together. What is unknown of one is unknown of all.
+
+    >>> add_usages([Usage(input=1, output=2, source="provider"), Usage(input=3, output=4, source="provider")]).input
+    4
+    """
+    if not usages:
+        return Usage()
+    sums: dict[str, int | None] = {
+        name: _sum(*(getattr(usage, name) for usage in usages)) for name in _CLASSES
+    }
+    for name in ("input", "output"):
+        if any(getattr(usage, name) is None for usage in usages):
+            sums[name] = None
+    tiers = {usage.service_tier for usage in usages}
+    sources: tuple[UsageSource, ...] = ("unknown", "estimated", "provider")
+    weakest = next(source for source in sources if any(usage.source == source for usage in usages))
+    return Usage(**sums, service_tier=tiers.pop() if len(tiers) == 1 else None, source=weakest)
+
+
+_CLASSES = tuple(f.name for f in fields(Usage) if f.name not in ("service_tier", "source"))
+
+
 def _sum(*counts: int | None) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
@@ -124,6 +147,31 @@ class Cost:
         """The inverse of :meth:`to_json`."""
         amount = plain.get("amount")
         return cls(**{**plain, "amount": None if amount is None else Decimal(amount)})
+
+
+def add_costs(costs: Sequence[Cost]) -> Cost:
+    """What several calls cost together; unknown if that of one is.
+
+    >>> print(add_costs([Cost(Decimal("0.5"), source="override"), Cost(Decimal("1"), source="override")]))
+    $1.50
+    """
+    if len(costs) == 1:
+        return costs[0]
+    unknown = [cost for cost in costs if cost.amount is None]
+    if unknown or not costs:
+        return Cost(note=unknown[0].note if unknown else "")
+    if len({cost.currency for cost in costs}) > 1:
+        return Cost(note="its parts are in several currencies")
+    billed = [cost for cost in costs if cost.source != "not-billed"] or list(costs)
+    dates = {cost.price_date for cost in billed}
+    return Cost(
+        sum((cost.amount for cost in costs if cost.amount is not None), Decimal(0)),
+        costs[0].currency,
+        billed[-1].source,
+        dates.pop() if len(dates) == 1 else None,
+        any(cost.estimated for cost in costs),
+        "; ".join(dict.fromkeys(cost.note for cost in costs if cost.note)),
+    )
 
 
 def _short(amount: Decimal) -> str:

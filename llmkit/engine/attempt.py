@@ -206,7 +206,8 @@ class Attempt:
         self._clock = time.monotonic()
         row = call.ledger.draft(
             call=call.id,
-            attempt=self.number,
+            attempt=call.before + self.number,
+            route=call.route,
             session=labels.session,
             notebook=labels.notebook,
             cell=labels.cell,

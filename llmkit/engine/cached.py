@@ -18,7 +18,7 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.playback import Playback
 from llmkit.engine.recording import Beat, Recorder, Recording, key_of
 from llmkit.engine.stopping import stoppable
-from llmkit.engine.stream import Stream
+from llmkit.engine.stream import Channel, Stream
 from llmkit.engine.turns import Turn
 from llmkit.providers.keys import mask
 
@@ -42,6 +42,15 @@ class CachedCall:
         thread.start(self.run(thread))
         call = self._call
         return Stream(call.request.signal, call.channel, call.settled, self.partial, shape=call.shape)
+
+    @property
+    def channel(self) -> Channel:
+        """Where its events go."""
+        return self._call.channel
+
+    @channel.setter
+    def channel(self, channel: Channel) -> None:
+        self._call.channel = channel
 
     def partial(self) -> Reply:
         """The reply as far as it has come."""
@@ -89,6 +98,8 @@ class CachedCall:
             hooks=call.hooks,
             shape=call.shape,
             id=call.id,
+            route=call.route,
+            before=call.before,
             channel=call.channel,
             settled=call.settled,
         )

@@ -64,6 +64,9 @@ class Call:
     gates: Gates
     labels: Labels
     id: str = field(default_factory=fresh_id)
+    #: Which round of a call with tools this is, and the attempts of the rounds before it.
+    route: str | None = None
+    before: int = 0
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     attempt: Attempt | None = None
@@ -113,7 +116,7 @@ class Call:
         """What listeners are told about that attempt."""
         return Happening(
             call=self.id,
-            attempt=attempt,
+            attempt=self.before + attempt,
             provider=self.provider.name,
             model=self.request.model,
             request=self.request,
@@ -210,7 +213,7 @@ class Call:
     def shaped(self, reply: Reply) -> Done | Failed:
         """The end of an answer that was to follow a schema: with its value, or an error. One that asks for a
         tool first is no answer yet."""
-        if self.shape is None or reply.tool_calls:
+        if self.shape is None or reply.tool_calls or reply.stop_reason == "pause":
             return Done(reply)
         try:
             return Done(reply.with_(data=self.shape.read(reply.text)))

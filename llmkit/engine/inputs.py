@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message, Part, TextPart, as_messages
-from llmkit.core.request import Options, Request, ToolSpec
+from llmkit.core.request import Options, Request
 from llmkit.core.signal import Signal
 from llmkit.engine.structured import as_shape
 
@@ -45,15 +45,19 @@ def as_request(
     >>> as_request("hi", model="swift", options={"stop": "END"}).options.stop
     ('END',)
     """
+    from llmkit.engine.toolbox import as_toolbox  # which stands on this file
+
     if not isinstance(stream, bool):
         refuse("stream", stream, "stream is True or False")
+    box = as_toolbox(tools)
     return Request(
         model=as_text("model", model, 'for example "sonnet" or "sim/swift"'),
         messages=as_prompt(prompt),
         signal=as_signal(signal, timeout),
         system=None if system is None else as_text("system", system, "the instructions in words"),
         options=as_options(options),
-        tools=as_tools(tools),
+        tools=box.specs,
+        server_tools=box.server,
         tool_choice=None
         if tool_choice is None
         else as_text("tool_choice", tool_choice, '"auto", "any", "none" or a name'),
@@ -150,18 +154,11 @@ def as_signal(signal: Any, timeout: Any) -> Signal:
     return stop | Signal.timeout(math.inf if timeout > _FOR_EVER else float(timeout))
 
 
-def as_tools(tools: Any) -> tuple[ToolSpec, ...]:
-    """The tools on offer."""
-    allowed = "tools is a list of ToolSpec"
-    if isinstance(tools, ToolSpec | str | bytes | Mapping) or not isinstance(tools, Iterable):
-        refuse("tools", tools, allowed, "for example tools=[tool]")
-    found = tuple(tools)
-    for tool in found:
-        if not isinstance(tool, ToolSpec):
-            refuse("tools", tools, allowed, f"one of them is {_shown(tool)}")
-        as_text("a tool's name", tool.name, 'for example "get_weather"')
-        as_json(f"parameters of {tool.name!r}", tool.parameters, "a JSON schema")
-    return found
+def as_rounds(value: Any) -> int:
+    """How often tools may be run."""
+    if not _is_whole(value) or value < 1:
+        refuse("max_rounds", value, "max_rounds is a whole number from 1")
+    return int(value)
 
 
 def refuse(name: str, value: Any, allowed: str, more: str = "") -> NoReturn:

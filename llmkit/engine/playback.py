@@ -40,6 +40,8 @@ class Playback:
     hooks: Hooks | None = None
     shape: Shape | None = None
     id: str = field(default_factory=fresh_id)
+    route: str | None = None
+    before: int = 0
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     shown: list[Event] = field(default_factory=list)
@@ -124,7 +126,8 @@ class Playback:
         reply = self.recording.reply
         return self.ledger.begin(
             call=self.id,
-            attempt=1,
+            attempt=self.before + 1,
+            route=self.route,
             session=self.labels.session,
             notebook=self.labels.notebook,
             cell=self.labels.cell,
@@ -160,7 +163,7 @@ class Playback:
         reply = self.recording.reply
         return Happening(
             call=self.id,
-            attempt=1,
+            attempt=self.before + 1,
             provider=reply.provider or self.source,
             model=reply.model or self.request.model,
             request=self.request,

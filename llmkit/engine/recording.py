@@ -124,6 +124,7 @@ def asked(request: Request, *, sample: int | None = None, **place: str) -> dict[
             [tool.name, tool.description, tool.parameters, *(["strict"] if tool.strict else [])]
             for tool in request.tools
         ],
+        "server_tools": [dict(tool) for tool in request.server_tools],
         "tool_choice": request.tool_choice,
         "schema": request.schema,
     }

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -17,17 +17,18 @@ from weakref import WeakSet
 from llmkit.core.errors import UnknownModel
 from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
-from llmkit.core.request import ToolSpec
+from llmkit.core.request import Request, ToolSpec
 from llmkit.core.signal import Signal
 from llmkit.engine import adapt, estimate, logs, settings
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.cached import CachedCall
 from llmkit.engine.call import Call, Keep, Labels
+from llmkit.engine.consent import Consent
 from llmkit.engine.estimate import Estimate
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
-from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_text
+from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_rounds, as_text
 from llmkit.engine.playback import Playback
 from llmkit.engine.purse import Purse
 from llmkit.engine.recording import Recorder, Recording, asked
@@ -35,6 +36,8 @@ from llmkit.engine.refusals import Refusals
 from llmkit.engine.stream import Stream
 from llmkit.engine.structured import as_shape
 from llmkit.engine.tape import Tape
+from llmkit.engine.tool_loop import DEFAULT_ROUNDS, ToolLoop
+from llmkit.engine.toolbox import as_toolbox
 from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
@@ -127,7 +130,7 @@ class Session:
         system: str | None = None,
         signal: Signal | None = None,
         timeout: float | None = None,
-        tools: Iterable[ToolSpec] = (),
+        tools: Iterable[ToolSpec | Callable[..., Any] | Mapping[str, Any]] = (),
         tool_choice: str | None = None,
         schema: Any = None,
         repair: bool = True,
@@ -137,13 +140,21 @@ class Session:
         cell: str | None = None,
         cache: bool | None = None,
         sample: int | None = None,
+        max_rounds: int = DEFAULT_ROUNDS,
+        consent: Consent | None = None,
+        budget: float | str | Decimal | Budget | None = None,
         **options: Any,
     ) -> Stream:
         """Ask, and get the answer as it is written.
 
         ``cache``: answer from the response cache and keep the answer there (where nothing is said, as
         ``session.cache`` is set). ``sample``: which of several answers to the same question is meant, for
-        the tape and the cache.
+        the tape and the cache. ``budget``: dollars that this call may cost at most, all its rounds together.
+
+        ``tools``: functions that the model may call (their type hints and docstrings tell it how), for at most
+        ``max_rounds`` rounds; ``consent(call)`` is asked before each call and returns ``True``, ``"always"``,
+        ``False`` or a reason to refuse. A ``ToolSpec`` alone has no function: such calls are handed back. A
+        mapping is a tool that the provider runs itself, written as that provider writes it.
 
         ``schema``: what the answer shall look like, as a pydantic model, dataclass, TypedDict, ``list[Model]``, JSON
         schema, or in words (``"name, age int"``). The value is then ``reply.data``; an answer that is wrong is asked
@@ -154,6 +165,8 @@ class Session:
         What is known to be wrong raises here, before anything is sent.
         """
         shape = as_shape(schema)
+        box = as_toolbox(tools)
+        rounds = as_rounds(max_rounds)
         request = as_request(
             prompt,
             model=model or self.default_model or "default",
@@ -161,7 +174,7 @@ class Session:
             signal=signal,
             timeout=timeout,
             system=system,
-            tools=tools,
+            tools=box,
             tool_choice=tool_choice,
             schema=shape,
             stream=stream,
@@ -169,10 +182,11 @@ class Session:
         )
         request = request.with_(signal=request.signal | self._life)
         labels = Labels(self.id, notebook, cell, tag)
-        # What is on the tape is found by what was written, so that it replays where there is no key.
+        # What is on the tape is found by what was written, so that it replays where there is no key; with tools,
+        # all rounds are one recording, and nothing is run again.
         keep: list[Keep] = []
         if (tape := self.tape) is not None and tape.mode != "off":
-            written = asked(request, sample=sample)
+            written = asked(request, sample=sample, **({"tools_run": "here"} if box.tools else {}))
             if (found := tape.find(written, cell)) is not None:
                 replayed = Playback(
                     found,
@@ -186,11 +200,44 @@ class Session:
                 return self._launched(replayed)
             keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
         provider, name = self.resolve(model)
-        wanted = self.registry.applied(provider, request.with_(model=name))
-        fitted = adapt.prepare(wanted, provider, self.refusals)
-        request = fitted.request
-        call = Call(
+        request = self.registry.applied(provider, request.with_(model=name))
+        limits = self._budgets(budget, tag)
+
+        def begin(request: Request, keep: Sequence[Keep] = (), **more: Any) -> Call | CachedCall:
+            more |= {"shape": shape, "repair": repair}
+            return self._begin(request, provider, labels, self._cache(cache), sample, keep, limits, more)
+
+        if not box.runs:
+            return self._launched(begin(request, keep))
+        call = fresh_id()  # the id of all rounds: their rows belong together
+        loop = ToolLoop(
             request,
+            box,
+            begin(request, id=call, route="round 1"),
+            lambda request, number, before: begin(request, id=call, route=f"round {number}", before=before),
+            max_rounds=rounds,
+            consent=consent,
+            keep=keep,
+            shape=shape,
+            tell=self.notice,
+        )
+        return self._launched(loop)
+
+    def _begin(
+        self,
+        request: Request,
+        provider: Provider,
+        labels: Labels,
+        store: Cache | None,
+        sample: int | None,
+        keep: Sequence[Keep],
+        budgets: Sequence[Budget],
+        more: Mapping[str, Any],
+    ) -> Call | CachedCall:
+        """A call that is ready to go, and looks into the cache before it does."""
+        fitted = adapt.prepare(request, provider, self.refusals)
+        call = Call(
+            fitted.request,
             provider,
             fitted.body,
             self.ledger,
@@ -198,20 +245,26 @@ class Session:
             labels,
             recorder=Recorder() if keep else None,
             keep=keep,
-            budgets=self.purse.applying(tag),
+            budgets=budgets,
             prices=self.prices,
             hooks=self.hooks,
             tell=self.notice,
-            notes=(*fitted.notes, *self._remark(provider, name)),
+            notes=(*fitted.notes, *self._remark(provider, request.model)),
             refusals=self.refusals,
-            asked=wanted,
-            shape=shape,
-            repair=repair,
+            asked=request,
+            **more,
         )
-        if (store := self._cache(cache)) is None:
-            return self._launched(call)
+        if store is None:
+            return call
         place = {"provider": provider.name, "endpoint": provider.base_url, "wire": provider.wire}
-        return self._launched(CachedCall(call, store, asked(request, sample=sample, **place)))
+        return CachedCall(call, store, asked(fitted.request, sample=sample, **place))
+
+    def _budgets(self, own: float | str | Decimal | Budget | None, tag: str | None) -> tuple[Budget, ...]:
+        """Those that count a call: its own, those of the blocks around, the session's."""
+        applying = self.purse.applying(tag)
+        if own is None:
+            return applying
+        return (own if isinstance(own, Budget) else Budget(own), *applying)
 
     def ask(self, prompt: Prompt, **more: Any) -> Reply:
         """Ask, and wait for the whole reply. Takes what :meth:`stream` takes.
@@ -337,7 +390,7 @@ class Session:
         """Call ``callback(happening, error)`` for every attempt that fails, also if it is tried again."""
         return self.hooks.errors.add(callback)
 
-    def _launched(self, call: Call | CachedCall | Playback) -> Stream:
+    def _launched(self, call: Call | CachedCall | Playback | ToolLoop) -> Stream:
         stream = call.launch()
         self._streams.add(stream)
         return stream

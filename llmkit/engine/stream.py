@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from llmkit.core.errors import DeadlineExceeded, LLMKitError
 from llmkit.core.events import Done, Event, Failed
@@ -23,6 +23,9 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.structured import Shape
 from llmkit.engine.structured_partial import PartialJson
 from llmkit.engine.waker import Waker, settle
+
+if TYPE_CHECKING:
+    from llmkit.engine.tool_runs import Workplace
 
 LOOK_UP_SECONDS = 0.05
 _CLOSE_SECONDS = 0.5
@@ -50,7 +53,7 @@ class Channel:
     def get(self, seconds: float) -> list[Event] | None:
         """The next batch, or ``None`` if none comes in time."""
         try:
-            return self._batches.get(timeout=seconds)
+            return self._batches.get(timeout=seconds) if seconds else self._batches.get_nowait()
         except Empty:
             return None
 
@@ -110,6 +113,7 @@ class Stream:
         partial: Callable[[], Reply] = Reply,
         *,
         shape: Shape | None = None,
+        place: Workplace | None = None,
     ) -> None:
         self.signal = signal
         self._channel = channel
@@ -118,6 +122,7 @@ class Stream:
         self._partial = partial
         self._shape = shape
         self._draft = PartialJson()
+        self._place = place  # where tools run, if there are any: it must know whose loop waits
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -146,6 +151,8 @@ class Stream:
             self.close()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        if self._place is not None:
+            self._place.awaited()
         try:
             while self._terminal is None:
                 batch = await self._channel.aget(LOOK_UP_SECONDS) or self._overdue()
@@ -160,6 +167,8 @@ class Stream:
         return self._wait().__await__()
 
     async def _wait(self) -> Reply:
+        if self._place is not None:
+            self._place.awaited()
         try:
             while self._terminal is None:
                 batch = await self._channel.aget(LOOK_UP_SECONDS) or self._overdue()
@@ -252,6 +261,8 @@ class Stream:
 
     def _take(self, seconds: float) -> list[Event] | None:
         try:
+            if self._place is not None and self._place.waited(seconds):
+                seconds = 0.0
             return self._channel.get(seconds) or self._overdue()
         except KeyboardInterrupt:
             raise Interrupted(self.partial) from None

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, ImagePart, Part, TextPart
-from llmkit.notebook import figures
-from llmkit.notebook.figures import LARGEST
+from llmkit.engine import figures
+from llmkit.engine.figures import LARGEST
 from llmkit.notebook.prompt import as_parts, as_text
 
 #: Files other than pictures and text, by how they begin.

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import BadRequest
+from llmkit.engine.tables import is_table
 from llmkit.notebook.options import usage_error
 from llmkit.notebook.prompt import as_text
-from llmkit.notebook.tables import is_table
 from llmkit.notebook.trouble import Trouble, no_trouble
 from llmkit.providers.keyshapes import redact
 

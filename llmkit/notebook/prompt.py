@@ -16,8 +16,8 @@ from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, Part, TextPart
-from llmkit.notebook.figures import picture_of, refuse_keys
-from llmkit.notebook.tables import is_table, table
+from llmkit.engine.figures import picture_of, refuse_keys
+from llmkit.engine.tables import is_table, table
 from llmkit.notebook.visible import strip_tags
 
 LONGEST_VALUE = 200_000

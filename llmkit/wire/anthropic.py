@@ -29,6 +29,7 @@ from llmkit.wire import faults
 from llmkit.wire.bodies import closed_schema, extended, with_ids
 from llmkit.wire.draft import Fixed, TextDraft, ThinkingDraft, ToolDraft, count, read_arguments
 from llmkit.wire.reader import Reader
+from llmkit.wire.server_tools import server_tools
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -332,6 +333,8 @@ def body(
             | ({"strict": True} if tool.strict else {})
             for tool in request.tools
         ]
+    if own := server_tools(request, WIRE):
+        written["tools"] = [*written.get("tools", ()), *own]
     match request.tool_choice:
         case None:
             pass

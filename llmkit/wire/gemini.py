@@ -36,6 +36,7 @@ from llmkit.wire.bodies import extended, with_ids
 from llmkit.wire.draft import TextDraft, ToolDraft, count
 from llmkit.wire.gemini_args import ArgumentsDraft
 from llmkit.wire.reader import Reader
+from llmkit.wire.server_tools import server_tools
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -365,6 +366,8 @@ def body(
                 ]
             }
         ]
+    if own := server_tools(request, WIRE):
+        written["tools"] = [*written.get("tools", ()), *own]
     if (choice := request.tool_choice) is not None:
         mode: dict[str, Any] = {"mode": choice.upper()}
         if choice not in ("auto", "any", "none"):

@@ -36,6 +36,7 @@ from llmkit.wire.openai_options import (
     stray_result,
     thinking,
 )
+from llmkit.wire.server_tools import server_tools
 
 _WIRE = "openai.chat"
 
@@ -52,8 +53,9 @@ def body(request: Request, *, dialect: Dialect | str | None = None) -> dict[str,
     speech = dialects.get(dialect)
     made: dict[str, Any] = {"model": request.model, "messages": _Writer(speech).messages(request)}
     made |= _options(request.options, speech)
-    if request.tools:
-        made["tools"] = [_tool(tool) for tool in request.tools]
+    tools = [_tool(tool) for tool in request.tools] + server_tools(request, _WIRE, speech.name)
+    if tools:
+        made["tools"] = tools
         if request.tool_choice is not None:
             made["tool_choice"] = _choice(request.tool_choice, speech)
     if request.schema is not None:

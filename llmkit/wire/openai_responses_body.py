@@ -37,6 +37,7 @@ from llmkit.wire.openai_options import (
     schema_format,
     stray_result,
 )
+from llmkit.wire.server_tools import server_tools
 
 _WIRE = "openai.responses"
 #: Families that never reason; they refuse to be asked for encrypted reasoning.
@@ -57,8 +58,8 @@ def body(request: Request, *, dialect: Dialect | str | None = None) -> dict[str,
     if request.system:
         made["instructions"] = request.system
     made |= _options(request, speech)
-    if request.tools:
-        made["tools"] = [
+    if request.tools or request.server_tools:
+        made["tools"] = server_tools(request, _WIRE) + [
             {
                 "type": "function",
                 "name": tool.name,

@@ -26,6 +26,7 @@ VALUES = [
     request.Options(max_tokens=5, extra={"top_k": 3}),
     request.ToolSpec("add"),
     reply.Timing(0.1, 0.5),
+    reply.Step(reply.Reply(), (messages.ToolResultPart("1", "42"),)),
     reply.Reply(messages.Message.assistant("Hello."), reply.StopReason("stop", "end_turn"), raw={"x": 1}),
     usage.Usage(input=1),
     usage.Cost(Decimal("0.01")),

@@ -39,9 +39,10 @@ def refused(session: llmkit.Session, simulator: Simulator, prompt: Any = "hi", *
     [
         ({"signal": 30}, r"Signal\.timeout\(30\), or timeout=30"),
         ({"system": 5}, "system is text"),
-        ({"tools": [1]}, "one of them is 1"),
-        ({"tools": 5}, r"tools=\[tool\]"),
-        ({"tools": ToolSpec("one")}, r"tools=\[tool\]"),
+        ({"tools": [1]}, "one of them is of the type int"),
+        ({"tools": 5}, r"tools=\[my_function\]"),
+        ({"tools": ToolSpec("one")}, r"tools=\[my_function\]"),
+        ({"max_rounds": 0}, "whole number from 1"),
         ({"tools": [ToolSpec("one", parameters={"x": object()})]}, "JSON"),
         ({"tool_choice": 5}, "tool_choice is text"),
         ({"schema": "x wibble"}, "is no type"),

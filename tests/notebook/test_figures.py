@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, ImagePart, TextPart
-from llmkit.notebook import figures
+from llmkit.engine import figures
 from llmkit.notebook.attach import attach
 from llmkit.notebook.prompt import fill
 

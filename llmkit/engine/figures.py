@@ -13,7 +13,7 @@ from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import ImagePart
-from llmkit.notebook.pngs import texts_in
+from llmkit.engine.pngs import texts_in
 
 #: No provider takes more with one question.
 LARGEST = 20_000_000
