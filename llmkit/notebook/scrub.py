@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmkit.core.errors import BadRequest
-from llmkit.notebook import pngs
+from llmkit.engine import pngs
 from llmkit.providers.keys import tail
 from llmkit.providers.keyshapes import keys_in
 
