@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -160,11 +159,6 @@ class Accounts:
         >>> llmkit.usage.plot("cost", by="model", freq="D", since="30d")  # doctest: +SKIP
         """
         return gallery.draw(self, kind, **asked)
-
-    def dashboard(self, **filters: Any) -> Any:
-        """Everything at a glance, live, in a notebook: filters, tiles, a plot, the calls, the budgets."""
-        # A room above this one: it is asked by name, and only when it is wanted.
-        return import_module("llmkit.notebook.dashboard").dashboard(self, **filters)
 
     # -- keeping ------------------------------------------------------------------------------
 
