@@ -15,15 +15,7 @@ from typing import ClassVar
 
 
 class Waker:
-    """Settles futures of one loop from the I/O thread.
-
-    >>> async def main():
-    ...     waker = Waker.of(asyncio.get_running_loop())
-    ...     waiting = asyncio.get_running_loop().create_future()
-    ...     threading.Thread(target=waker.wake, args=(waiting,)).start()
-    ...     await waiting
-    >>> asyncio.run(main())
-    """
+    """Settles futures of one loop from the I/O thread."""
 
     _known: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Waker]] = (
         weakref.WeakKeyDictionary()

@@ -88,7 +88,7 @@ def test_a_model_that_does_not_think_is_not_asked_to(session, simulator) -> None
     reply = session.ask("Why?", model="openai/gpt-4o", think="high")
     assert "reasoning_effort" not in sent(simulator)[0]
     assert "`think` was left out: openai/gpt-4o does not think." in reply.notes
-    assert session.ask("Why?", model="openai/gpt-4o", think="off").notes == ()
+    assert not [n for n in session.ask("Why?", model="openai/gpt-4o", think="off").notes if "think" in n]
 
 
 @pytest.mark.parametrize(

@@ -152,9 +152,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
-    """One Chromium; every notebook is opened in a context of its own."""
+    """One Chromium for a file of tests; every notebook is opened in a context of its own. It ends with the
+    file: while it lives, Playwright's event loop counts as running, and no coroutine can be tested."""
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
