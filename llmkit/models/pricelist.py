@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.usage import Usage
-from llmkit.models.names import SYNONYMS, vendor_of
+from llmkit.models.names import SYNONYMS, home_of, vendor_of
 
 if TYPE_CHECKING:
     from genai_prices import types
@@ -67,6 +67,7 @@ def list_price(
     usage: Usage, *, provider: str, model: str, at: datetime, base_url: str | None = None
 ) -> Listed | Unlisted:
     """What the price list says for this call, at that moment, at that address."""
+    provider, model, base_url = _direct(provider, model, base_url)
     chosen = _price_list(provider, model, base_url)
     if isinstance(chosen, Unlisted):
         return chosen
@@ -166,6 +167,7 @@ def per_million(provider: str, model: str, at: datetime | None = None) -> PerMil
     >>> per_million("openai", "gpt-4o").input
     Decimal('2.5')
     """
+    provider, model, _ = _direct(provider, model, None)
     seller = _seller(provider)
     entry = None if seller is None else seller.find_model(model.removeprefix("models/"))
     if entry is None:
@@ -173,6 +175,17 @@ def per_million(provider: str, model: str, at: datetime | None = None) -> PerMil
     price = entry.get_prices(datetime.now(UTC) if at is None else at)
     given, made = (_base(side) for side in (price.input_mtok, price.output_mtok))
     return None if given is None and made is None else PerMillion(given, made, _as_of())
+
+
+def _direct(provider: str, model: str, base_url: str | None) -> tuple[str, str, str | None]:
+    """Whose model it is that LiteLLM hands a call on to; any other call as it is."""
+    if provider != "litellm":
+        return provider, model, base_url
+    place, slash, name = model.partition("/")
+    place = place.partition("_")[0]  # vertex_ai, azure_ai, together_ai, …
+    if slash and place in PRICE_LISTS:
+        return place, name, None
+    return home_of(model) or provider, model, None
 
 
 def _base(price: Any) -> Decimal | None:

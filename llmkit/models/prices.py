@@ -55,6 +55,8 @@ def cost_of(
         listed = _listed(usage, provider, (model, asked or model), at, base_url)
         figure = _figure(provider_cost)
         cost = listed if figure is None else _as_reported(figure, listed)
+        if figure is not None and provider == "litellm":
+            cost = replace(cost, note="By LiteLLM's own table of prices.", estimated=True)
     if cost.source != "provider" and usage.source == "estimated" and cost.known:
         cost = replace(cost, estimated=True)
     return cost

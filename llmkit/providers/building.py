@@ -17,12 +17,16 @@ from llmkit.core.request import Request
 from llmkit.core.signal import Signal
 from llmkit.providers import endpoints
 from llmkit.providers.anthropic import AnthropicProvider
+from llmkit.providers.azure import AzureProvider, endpoint_of, entra_token
 from llmkit.providers.base import Provider
 from llmkit.providers.clients import Sealed
 from llmkit.providers.gemini import GeminiProvider
 from llmkit.providers.keys import Key
+from llmkit.providers.litellm import LiteLLMProvider
+from llmkit.providers.local import LocalProvider
 from llmkit.providers.openai import OpenAIProvider
 from llmkit.providers.presets import APIS, PRESETS, Preset
+from llmkit.providers.vertex import VertexProvider, address_of, google_token
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 _VERSION = re.compile(r"(.*?)(?:/(v1(?:beta)?))?")
@@ -61,14 +65,31 @@ def build(
 ) -> Entry:
     """The provider of these fields. ``trusted``: did the user write them, or does a project's file say so?"""
     kind = kind or name
-    base_url = str(fields.get("base_url") or preset.base_url)
-    if not base_url:
-        raise bad(f"providers.{name} needs a `base_url`", f"{kind} has no address of its own.")
+    if preset.sdk == "local":
+        special = {
+            field: fields[field]
+            for field in ("path", "context", "threads", "gpu_layers", "chat_format")
+            if fields.get(field)
+        }
+        return entry_of(LocalProvider(name=name, **special), fields, Key(needed=False), kind=kind)
     given = fields.get("api_key")
+    base_url = str(fields.get("base_url") or preset.base_url)
+    if preset.sdk == "azure":
+        base_url = endpoint_of(str(fields.get("endpoint") or base_url))
+    elif preset.sdk == "vertex":
+        if not fields.get("project"):
+            raise bad(f"providers.{name} needs a `project`", "Vertex AI bills a project of Google Cloud.")
+        base_url = base_url or address_of(str(fields.get("location") or "global"))
+    if not base_url and preset.sdk != "litellm":
+        raise bad(f"providers.{name} needs a `base_url`", f"{kind} has no address of its own.")
     own = base_url.rstrip("/") == preset.base_url.rstrip("/")
+    if given is None:
+        given = _usual_key(preset, fields, base_url, trusted=trusted)
     key, variable = key_of(
         given, preset.env if own else (), needed=preset.needs_key and (own or given is not None)
     )
+    if preset.sdk == "litellm" and not base_url:
+        return entry_of(_litellm(name, "", key, fields), fields, key, kind=kind)
     insecure = fields.get("allow_insecure") is True
     if insecure and not trusted and key.needed:
         raise bad(
@@ -102,7 +123,39 @@ def build(
             address, version = _VERSION.fullmatch(base_url).groups()  # type: ignore[union-attr]  # matches all
             common["base_url"] = address
             provider = GeminiProvider(**common, api_version=version or "v1beta")
+        case "azure":
+            common["dialect"] = dialect
+            provider = AzureProvider(
+                wire=APIS[api] if api else preset.wire,
+                deployment=fields.get("deployment"),
+                api_version=fields.get("api_version"),
+                entra=fields.get("auth") == "entra",
+                **common,
+            )
+        case "vertex":
+            provider = VertexProvider(
+                project=str(fields["project"]),
+                location=str(fields.get("location") or "global"),
+                api_version=str(fields.get("api_version") or "v1"),
+                **common,
+            )
+        case "litellm":
+            provider = _litellm(name, base_url, key, fields)
     return entry_of(provider, fields, key, kind=kind, default=preset.default)
+
+
+def _litellm(name: str, base_url: str, key: Key, fields: Mapping[str, Any]) -> LiteLLMProvider:
+    return LiteLLMProvider(name=name, base_url=base_url, key=key, params=fields.get("params") or {})
+
+
+def _usual_key(preset: Preset, fields: Mapping[str, Any], base_url: str, *, trusted: bool) -> Any:
+    """Where the key of a provider without an address of its own comes from, if nothing is said."""
+    host = endpoints.host_of(base_url)
+    if preset.sdk == "vertex" and host.endswith("aiplatform.googleapis.com"):
+        return google_token()
+    if preset.sdk == "azure" and host.endswith(".azure.com") and trusted:
+        return entra_token() if fields.get("auth") == "entra" else "${AZURE_OPENAI_API_KEY}"
+    return None
 
 
 def entry_of(
@@ -148,12 +201,7 @@ def check_destination(
     if endpoints.is_trusted(base_url, trusted_hosts):
         return
     endpoints.check_key(variable, base_url, homes=homes)
-    if (
-        not trusted
-        and not homes
-        and variable != "AZURE_OPENAI_API_KEY"
-        and not endpoints.is_loopback(base_url)
-    ):
+    if not trusted and not homes and not endpoints.is_loopback(base_url):
         host = endpoints.host_of(base_url)
         raise BadEndpoint(
             f"The key in ${variable} is not sent to {host}.",

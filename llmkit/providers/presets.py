@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Sdk = Literal["openai", "anthropic", "gemini"]
+Sdk = Literal["openai", "anthropic", "gemini", "azure", "vertex", "litellm", "local"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,14 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "mistral": Preset("openai", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",)),
     "together": Preset("openai", "https://api.together.xyz/v1", ("TOGETHER_API_KEY",)),
-    "azure": Preset("openai", "", ("AZURE_OPENAI_API_KEY",)),
+    "azure": Preset("azure", "", ("AZURE_OPENAI_API_KEY",)),
+    "vertex": Preset("vertex", "", wire="gemini.generate", default="gemini-3.8-flash"),
     "ollama": Preset("openai", "http://127.0.0.1:11434/v1", needs_key=False),
     "vllm": Preset("openai", "http://127.0.0.1:8000/v1", needs_key=False),
     "lmstudio": Preset("openai", "http://127.0.0.1:1234/v1", needs_key=False),
     "llamacpp": Preset("openai", "http://127.0.0.1:8080/v1", needs_key=False),
+    "local": Preset("local", "", needs_key=False),
+    "litellm": Preset("litellm", "", needs_key=False),
     "compatible": Preset("openai", "", needs_key=False),
 }
 
@@ -74,6 +77,8 @@ SYNONYMS: Mapping[str, str] = {
     "x-ai": "xai",
     "claude": "anthropic",
     "azure-openai": "azure",
+    "vertexai": "vertex",
+    "vertex-ai": "vertex",
     "lm-studio": "lmstudio",
     "llama.cpp": "llamacpp",
     "openai-compatible": "compatible",

@@ -27,6 +27,10 @@ from llmkit.providers.tuning import tuning
 _SETTINGS = ("prices", "budgets", "cache")
 
 
+#: Providers without an address: there whenever their package is.
+_ANYWHERE = ("local", "litellm")
+
+
 class Registry:
     """The providers of a session.
 
@@ -49,7 +53,7 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self._configured: list[str] = []
         for name, preset in PRESETS.items():
-            if preset.base_url:
+            if preset.base_url or preset.sdk in _ANYWHERE:
                 self._entries[name] = build(name, preset, {}, connect=self.tuning.connect)
         for name, fields in (plain.get("providers") or {}).items():
             try:

@@ -35,7 +35,7 @@ class Server:
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The body; raises before anything is sent if the request or the key is no good."""
-        if self.key.needed:
+        if not self.key.present:
             self.key.get(self.name, request.model)
         return wires.write(self.wire, request, dialect=self.dialect)
 

@@ -17,6 +17,12 @@ _PATH = re.compile(
     r"(?P<version>(?:/v1beta|/v1alpha|/v1)?)/(?P<rest>.+)$"
 )
 
+#: Paths that name more than the others and mean the same: Azure's deployments, Vertex's projects.
+_DETOURS = re.compile(
+    r"^(/azure)?(?:/openai/deployments/[^/]+/(?=chat/)"
+    r"|/v1(?:beta1)?/(?:projects/[^/]+/locations/[^/]+/)?publishers/google/)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -38,7 +44,7 @@ def route(path: str, query: str, headers: Mapping[str, str]) -> Route | None:
     >>> route("/v1beta/models/sim/swift:streamGenerateContent", "alt=sse", {}).model
     'sim/swift'
     """
-    match = _PATH.match(unquote(path))
+    match = _PATH.match(_DETOURS.sub(r"\1/v1/", unquote(path)))
     if match is None or not (match["version"] or match["dialect"]):
         return None
     dialect = DIALECTS[match["dialect"]] if match["dialect"] else OPENAI
