@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llmkit.core.errors import MissingPackage
-from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post
+from llmkit.providers.clients import Clients, HttpExchange, Sealed
 from llmkit.providers.openai import OpenAIProvider
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
 
 _SCOPE = "https://cognitiveservices.azure.com/.default"
-_PATHS = {"openai.chat": "/chat/completions", "openai.responses": "/responses"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,25 +36,19 @@ class AzureProvider(OpenAIProvider):
         body = super().prepare(request)
         return {**body, "model": self.deployment or request.model}
 
-    async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
-        """Send it once."""
-        url = self.url(str(body["model"]), _PATHS[self.wire])
-        return await post(clients.http(), url, await self._with_key(clients), body, connect=self.connect)
+    async def count(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
+        """Ask how many tokens a request is. It costs nothing."""
+        return await super().count(request.with_(model=self.deployment or request.model), body, clients)
 
-    async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
-        """Ask for its list of models, with the key or without."""
-        headers = await self._with_key(clients) if signed else Sealed()
-        return await get(clients.http(), self.url("", "/models"), headers, connect=self.connect)
-
-    def url(self, deployment: str, path: str) -> str:
-        """Where a request for that deployment goes."""
+    def url(self, path: str, model: str = "") -> str:
+        """Where a request of that path, for that deployment, goes."""
         if self.api_version is None:
             return f"{self.base_url}/openai/v1{path}"
         # Of the older paths, only chat names the deployment.
-        middle = f"/deployments/{quote(deployment, safe='')}" if path == "/chat/completions" else ""
+        middle = f"/deployments/{quote(model, safe='')}" if path == "/chat/completions" else ""
         return f"{self.base_url}/openai{middle}{path}?api-version={quote(self.api_version)}"
 
-    async def _with_key(self, clients: Clients) -> Sealed:
+    async def _signed(self, clients: Clients) -> Sealed:
         common = clients.once(("openai", self.name, self.base_url), lambda: self._headers(clients))
         # A token may have to be fetched, which takes a while; other streams go on meanwhile.
         key = await asyncio.to_thread(self.key.get, self.name) if self.entra else self.key.get(self.name)

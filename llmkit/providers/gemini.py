@@ -32,23 +32,31 @@ class GeminiProvider(Server):
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
         verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-        model = quote(request.model.removeprefix("models/"), safe="")
-        url = f"{self.base_url}/{self.api_version}/models/{model}:{verb}"
-        return await post(clients.http(), url, self._signed(), body, connect=self.connect)
+        return await post(
+            clients.http(), self.url(request.model, verb), await self._signed(), body, connect=self.connect
+        )
 
     async def count(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Ask how many tokens a request is. It costs nothing."""
-        name = request.model.removeprefix("models/")
-        url = f"{self.base_url}/{self.api_version}/models/{quote(name, safe='')}:countTokens"
-        plain = countable(self.wire, body, name)
-        return await post(clients.http(), url, self._signed(), plain, connect=self.connect)
+        url = self.url(request.model, "countTokens")
+        return await post(
+            clients.http(), url, await self._signed(), self.countable(request, body), connect=self.connect
+        )
+
+    def countable(self, request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent to be counted."""
+        return countable(self.wire, body, request.model.removeprefix("models/"))
+
+    def url(self, model: str, verb: str) -> str:
+        """Where a request to do that with a model goes."""
+        return f"{self.base_url}/{self.api_version}/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for its list of models, with the key or without."""
         url = f"{self.base_url}/{self.api_version}/models?pageSize=1000"
-        headers = self._signed() if signed else Sealed()
+        headers = await self._signed() if signed else Sealed()
         return await get(clients.http(), url, headers, connect=self.connect)
 
-    def _signed(self) -> Sealed:
+    async def _signed(self) -> Sealed:
         key = {"content-type": "application/json", "x-goog-api-key": self.key.get(self.name)}
         return Sealed({**key, **self.headers})

@@ -31,23 +31,27 @@ class OpenAIProvider(Server):
 
     async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Send it once."""
-        url = self.base_url + _PATHS[self.wire]
-        return await post(clients.http(), url, self._signed(clients), body, connect=self.connect)
+        url = self.url(_PATHS[self.wire], str(body.get("model", "")))
+        return await post(clients.http(), url, await self._signed(clients), body, connect=self.connect)
 
     async def count(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
         """Ask how many tokens a request is. It costs nothing. Only the Responses API can tell."""
         if self.wire != "openai.responses":
             body = wires.write("openai.responses", request, dialect=self.dialect)
-        url = self.base_url + "/responses/input_tokens"
         plain = countable("openai.responses", body, request.model)
-        return await post(clients.http(), url, self._signed(clients), plain, connect=self.connect)
+        url = self.url("/responses/input_tokens")
+        return await post(clients.http(), url, await self._signed(clients), plain, connect=self.connect)
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for its list of models, with the key or without."""
-        headers = self._signed(clients) if signed else Sealed()
-        return await get(clients.http(), self.base_url + "/models", headers, connect=self.connect)
+        headers = await self._signed(clients) if signed else Sealed()
+        return await get(clients.http(), self.url("/models"), headers, connect=self.connect)
 
-    def _signed(self, clients: Clients) -> Sealed:
+    def url(self, path: str, model: str = "") -> str:
+        """Where a request of that path goes."""
+        return self.base_url + path
+
+    async def _signed(self, clients: Clients) -> Sealed:
         common = clients.once(("openai", self.name, self.base_url), lambda: self._headers(clients))
         return Sealed({**common, "authorization": f"Bearer {self.key.get(self.name)}", **self.headers})
 

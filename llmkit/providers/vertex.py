@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llmkit.core.errors import AuthError, MissingPackage
-from llmkit.providers.clients import Clients, HttpExchange, Sealed, get, post
+from llmkit.providers.clients import Clients, HttpExchange, Sealed, get
 from llmkit.providers.gemini import GeminiProvider
 
 if TYPE_CHECKING:
@@ -30,17 +30,19 @@ class VertexProvider(GeminiProvider):
     project: str
     location: str = "global"
 
-    async def open(self, request: Request, body: Mapping[str, Any], clients: Clients) -> HttpExchange:
-        """Send it once."""
-        verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-        model = quote(request.model.removeprefix("models/"), safe="")
-        url = f"{self.place}/publishers/google/models/{model}:{verb}"
-        return await post(clients.http(), url, await self._with_token(), body, connect=self.connect)
+    def url(self, model: str, verb: str) -> str:
+        """Where a request to do that with a model goes."""
+        return f"{self.place}/publishers/google/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
+
+    def countable(self, request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent to be counted: here the body itself, without a wrapper."""
+        taken = ("contents", "systemInstruction", "tools", "generationConfig")
+        return {name: body[name] for name in taken if name in body}
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for Google's models on Vertex."""
         url = f"{self.base_url}/v1beta1/publishers/google/models?pageSize=300"
-        headers = await self._with_token() if signed else Sealed()
+        headers = await self._signed() if signed else Sealed()
         return await get(clients.http(), url, headers, connect=self.connect)
 
     @property
@@ -49,7 +51,7 @@ class VertexProvider(GeminiProvider):
         where = f"projects/{quote(self.project)}/locations/{quote(self.location)}"
         return f"{self.base_url}/{self.api_version}/{where}"
 
-    async def _with_token(self) -> Sealed:
+    async def _signed(self) -> Sealed:
         token = await asyncio.to_thread(self.key.get, self.name)
         return Sealed(
             {

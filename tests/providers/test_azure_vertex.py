@@ -112,3 +112,28 @@ def test_vertex_costs_what_googles_list_says() -> None:
     from llmkit.models.pricelist import per_million
 
     assert per_million("vertex", "gemini-3.8-flash") == per_million("gemini", "gemini-3.8-flash")
+
+
+def test_both_count_tokens_where_they_are_asked(simulator: Simulator) -> None:
+    session = llmkit.Session(
+        {
+            "providers": {
+                "az": {
+                    "type": "azure", "endpoint": simulator.url, "api": "responses",
+                    "api_key": "key-0123456789", "deployment": "swift",
+                },
+                "vx": {
+                    "type": "vertex", "project": "p", "base_url": simulator.url,
+                    "api_key": lambda: "ya29.a-made-up-token",
+                },
+            }
+        }
+    )  # fmt: skip
+    counted = session.estimate("How long is this?", model="az/mine", exact=True)
+    assert (counted.exact, counted.tokens > 0) == (True, True)
+    assert sent(simulator).path == "/openai/v1/responses/input_tokens"
+    assert session.estimate("How long is this?", model="vx/swift", exact=True).tokens > 0
+    assert (
+        sent(simulator).path == "/v1/projects/p/locations/global/publishers/google/models/swift:countTokens"
+    )
+    assert "contents" in sent(simulator).json

@@ -9,7 +9,9 @@ import pytest
 
 import llmkit
 from llmkit.core.errors import BadEndpoint, ConfigError, LLMKitError, MissingKey
+from llmkit.providers import schema
 from llmkit.providers.config import find, project_file, user_file
+from llmkit.providers.presets import PRESETS
 from llmkit.providers.registry import Registry
 
 MINE = "providers:\n  mine:\n    type: compatible\n    base_url: http://127.0.0.1:1/v1\n"
@@ -280,3 +282,27 @@ def test_retries_may_be_set_for_each_provider(retries: int, attempts: int) -> No
     with pytest.raises(LLMKitError):
         session.ask("hello", model="x/swift@status=503")
     assert len(session.usage(simulated=True, session=session.id)) == attempts
+
+
+#: What each kind of provider that has fields of its own must be told.
+SPECIAL = {
+    "azure": {
+        "endpoint": "https://mine.openai.azure.com", "deployment": "d", "api_version": "2024-10-21", "auth": "key",
+    },
+    "vertex": {"project": "p", "location": "europe-west4", "api_version": "v1"},
+    "local": {"path": "x.gguf", "context": 512, "threads": 2, "gpu_layers": -1, "chat_format": "chatml"},
+    "litellm": {"params": {"aws_region_name": "eu-central-1"}},
+}  # fmt: skip
+
+
+def test_every_field_that_the_schema_names_for_a_kind_of_provider_is_used_by_it() -> None:
+    assert {kind: set(fields) for kind, fields in schema.SPECIAL.items()} == {
+        kind: set(fields) for kind, fields in SPECIAL.items()
+    }
+    assert set(SPECIAL) <= set(PRESETS)
+    for kind, fields in SPECIAL.items():
+        provider = Registry({"providers": {"x": {"type": kind, **fields}}})["x"]
+        called = {"endpoint": ("base_url", fields.get("endpoint")), "auth": ("entra", False)}
+        for field, written in fields.items():
+            name, value = called.get(field, (field, written))
+            assert getattr(provider, name) == value, (kind, field)
