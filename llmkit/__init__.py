@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
     from llmkit.engine.tools import tool
+    from llmkit.engine.track import track
     from llmkit.jobs.compare import compare
     from llmkit.jobs.map import map  # noqa: A004
     from llmkit.models.model import Model, model
@@ -98,6 +99,7 @@ _HOMES = {
     "stream": "llmkit.engine.face",
     "tape": "llmkit.engine.face",
     "tool": "llmkit.engine.tools",
+    "track": "llmkit.engine.track",
     "usage": "llmkit.engine.face",
     "wire": "",
 }
@@ -148,6 +150,7 @@ __all__ = [
     "stream",
     "tape",
     "tool",
+    "track",
     "usage",
     "wire",
 ]

@@ -36,6 +36,11 @@ class CachedCall:
         call.recorder = call.recorder or Recorder()
         call.keep = (*call.keep, self._keep)
 
+    @property
+    def id(self) -> str:
+        """The call's own id, whoever answers it."""
+        return self._call.id
+
     def launch(self) -> Stream:
         """Hand it to the I/O thread."""
         thread = IOThread.current()

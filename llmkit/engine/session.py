@@ -19,7 +19,7 @@ from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request, ToolSpec
 from llmkit.core.signal import Signal
-from llmkit.engine import adapt, estimate, logs, settings
+from llmkit.engine import adapt, estimate, logs, settings, track
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.cached import CachedCall
@@ -167,6 +167,7 @@ class Session:
         shape = as_shape(schema)
         box = as_toolbox(tools)
         rounds = as_rounds(max_rounds)
+        tag = tag or track.tag_of_block()
         request = as_request(
             prompt,
             model=model or self.default_model or "default",
@@ -391,6 +392,7 @@ class Session:
         return self.hooks.errors.add(callback)
 
     def _launched(self, call: Call | CachedCall | Playback | ToolLoop) -> Stream:
+        track.note(call.id, self.ledger)
         stream = call.launch()
         self._streams.add(stream)
         return stream

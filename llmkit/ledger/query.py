@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from llmkit.core.errors import BadRequest
 
 Moment = datetime | date | timedelta | str | int | float
 Names = str | Iterable[str]
+_MANY = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,10 @@ class Filter:
             wanted = getattr(self, column)
             if wanted is not None:
                 names = _names(wanted)
+                if len(names) > _MANY:  # SQLite takes only so many parameters
+                    clauses.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 - our own word
+                    values.append(json.dumps(names))
+                    continue
                 clauses.append(f"{column} IN ({_marks(names)})")
                 values.extend(names)
         if self.model is not None:

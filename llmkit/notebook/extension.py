@@ -15,10 +15,11 @@ def load(ip: Any) -> None:
     from llmkit.notebook.magics import LLMMagics
     from llmkit.notebook.news import tell_news
     from llmkit.notebook.question import keep_question_marks
+    from llmkit.notebook.track import CostMagics
 
     unload(ip)
     magics = LLMMagics(ip)
-    ip.register_magics(magics)
+    ip.register_magics(magics, CostMagics(ip))
     ip.configurables.append(magics.defaults)
     ip.input_transformers_cleanup.append(keep_question_marks)
     ip.display_formatter.ipython_display_formatter.for_type(Reply, magics.print_once)
@@ -35,10 +36,12 @@ def unload(ip: Any) -> None:
     from llmkit.core.reply import Reply
 
     registry = ip.magics_manager.registry
+    registry.pop("CostMagics", None)
     if registry.pop(_NAME, None) is None:
         return
     for kind in ("line", "cell"):
-        ip.magics_manager.magics[kind].pop("llm", None)
+        for name in ("llm", "llm_cost"):
+            ip.magics_manager.magics[kind].pop(name, None)
     ip.input_transformers_cleanup[:] = _without(ip.input_transformers_cleanup, "keep_question_marks")
     ip.configurables[:] = [one for one in ip.configurables if type(one).__name__ not in (_NAME, _DEFAULTS)]
     ip.display_formatter.ipython_display_formatter.pop(Reply, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, get_args
 
 from llmkit.core.errors import BadRequest
@@ -10,6 +11,7 @@ from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.session import default_session
 from llmkit.engine.tape import Mode, Tape
+from llmkit.ledger.allowance import Allowance
 from llmkit.notebook import background, defaults
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.modeltable import model_table
@@ -82,9 +84,31 @@ def budget(_: LLMMagics, words: list[str]) -> Listing:
         wanted = Budget.parse(" ".join(words))
         session.budget(wanted.limit, per=wanted.per)
     rows = tuple(
-        (one.per, f"${one.limit:g}", f"${one.spent:.4g}", f"${one.left:.4g}") for one in session.budgets
+        (one.name, f"${one.limit:g}", f"${one.spent:.4g}", f"${one.left:.4g}", bar(one.share), resets(one))
+        for one in session.usage.budgets
     )
-    return Listing(("per", "limit", "spent", "left"), rows, () if rows else ("No budget is set.",))
+    return Listing(
+        ("per", "limit", "spent", "left", "", "resets"), rows, () if rows else ("No budget is set.",)
+    )
+
+
+def bar(share: float, width: int = 12) -> str:
+    """How full it is, in letters.
+
+    >>> bar(0.5, 4), bar(2.0, 4)
+    ('██░░ 50%', '████ 200%')
+    """
+    full = min(width, int(share * width + 0.5))
+    return f"{'█' * full}{'░' * (width - full)} {share:.0%}"
+
+
+def resets(one: Allowance) -> str:
+    """When it begins anew."""
+    if one.resets is None:
+        return "with the session" if one.session else "never"
+    left = one.resets - datetime.now(UTC)
+    minutes = max(0, int(left.total_seconds() // 60))
+    return f"in {minutes // 60} h {minutes % 60:02d} min (midnight UTC)"
 
 
 def is_budget(words: list[str]) -> bool:
