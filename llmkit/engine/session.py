@@ -212,6 +212,7 @@ class Session:
             return self._launched(begin(request, keep))
         call = fresh_id()  # the id of all rounds: their rows belong together
         loop = ToolLoop(
+            call,
             request,
             box,
             begin(request, id=call, route="round 1"),

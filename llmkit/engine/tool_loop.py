@@ -81,8 +81,10 @@ class Relay(Channel):
 
 @dataclass
 class ToolLoop:
-    """All rounds of one answer. It lives on the I/O thread; the caller holds the stream."""
+    """All rounds of one answer, whose rows in the ledger bear one ``id``. It lives on the I/O thread; the caller holds
+    the stream."""
 
+    id: str
     request: Request
     toolbox: Toolbox
     first: Leg

@@ -8,6 +8,7 @@ import pytest
 
 import llmkit
 from llmkit import Session, track
+from llmkit.sim import Say, Simulator
 
 
 @pytest.fixture
@@ -90,3 +91,17 @@ def test_a_map_inside_a_block_is_in_it(session):
     with track("reviews") as tracked:
         session.map(["good", "bad", "so so"], "Sentiment of: {text}", model="sim/swift:rate=5000")
     assert tracked.calls == 3
+
+
+def test_the_rounds_of_a_call_with_tools_are_one_call():
+    def weather(city: str) -> str:
+        """The weather there."""
+        return f"{city}: sun"
+
+    with Simulator(pace="instant") as sim:
+        sim.script([Say(tools=[("weather", {"city": "Oslo"})]), "Sun."])
+        one = {"type": "openai", "api": "chat", "base_url": f"{sim.url}/v1", "api_key": "k" * 20}
+        with Session({"providers": {"p": one}}) as session, track() as tracked:
+            session.ask("hi", model="p/sage", tools=[weather])
+        assert tracked.calls == 1
+        assert len(tracked.df) == 2
