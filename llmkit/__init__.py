@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from llmkit.engine.cache import Cache
     from llmkit.engine.estimate import Estimate
     from llmkit.engine.face import ask, estimate, models, stream, tape, usage
+    from llmkit.engine.providers import ProviderRegistry
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
     from llmkit.engine.tools import tool
@@ -67,6 +68,7 @@ _HOMES = {
     "Message": "llmkit.core.messages",
     "Model": "llmkit.models.model",
     "Options": "llmkit.core.request",
+    "ProviderRegistry": "llmkit.engine.providers",
     "Reply": "llmkit.core.reply",
     "Request": "llmkit.core.request",
     "Rerouted": "llmkit.core.events",
@@ -118,6 +120,7 @@ __all__ = [
     "Message",
     "Model",
     "Options",
+    "ProviderRegistry",
     "Reply",
     "Request",
     "Rerouted",
