@@ -93,12 +93,12 @@ def measure(
     opened, code = importlib.import_module("lab").opened, importlib.import_module("lab").code
     text = answer(shape, tokens)
     (lab.books / "answer.md").write_text(text, "utf-8")
-    load = LOAD if pane else f"{LOAD}\n%config LLMMagics.display = 'html'"
+    load = LOAD if pane else f"{LOAD}\n%config LLMKit.display = 'html'"
     ask = f"%%llm sim/bench:rate={rate:g},ttft=0,tokens=1000000 --max-tokens 100000\nSay it."
     with opened(browser, lab, code(load, ask, ENDED), "page.ipynb") as book:
         book.run(0)
         devtools = book.page.context.new_cdp_session(book.page)
-        devtools.send("Performance.enable")
+        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
         book.page.evaluate(WATCH, END)
         before = _busy(devtools)
         book.frames.clear()

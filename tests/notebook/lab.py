@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -37,7 +38,7 @@ WATCH = """() => {
   new MutationObserver(() => {
     const answers = [...document.querySelectorAll('.llmkit-md')];
     const now = answers.map(a => a.innerText.length).reduce((a, b) => a + b, 0);
-    if (now && now !== window.lengths.at(-1)) window.lengths.push(now);
+    if (now && now !== window.lengths.at(-1)) { window.lengths.push(now); window.whole = Date.now(); }
   }).observe(document.body, {childList: true, subtree: true, characterData: true});
 }"""
 
@@ -89,11 +90,15 @@ class Lab:
     def connected(self) -> bool:
         """Has a page's kernel begun, and is the page listening to it?"""
         try:
-            with self._opener.open(f"{self.url}/api/kernels", timeout=5) as answer:
-                kernels = json.load(answer)
+            kernels = self.kernels()
         except URLError:  # a kernel that is just being made can make the list fail
             return False
         return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
+
+    def kernels(self) -> list[dict[str, Any]]:
+        """The kernels that run."""
+        with self._opener.open(f"{self.url}/api/kernels", timeout=5) as answer:
+            return json.load(answer)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 90
@@ -131,23 +136,35 @@ class Lab:
 
 
 class Book:
-    """A notebook that is open in a page; what the page asked for, and what went over its websockets."""
+    """A notebook that is open in a page: what the page asked for, what came over its websockets, and what its
+    console complained of (which fails the test)."""
 
-    def __init__(self, page, lab, name):
+    def __init__(self, page, lab, name, *, kernel=True):
         self.page = page
         self.path = lab.books / name
         self.requests = []
         self.frames = []
+        self.complaints = []
         page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
         page.goto(f"{lab.url}/doc/tree/{name}?reset", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=40_000)
+        if not kernel:
+            page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click()
+            page.wait_for_selector(".jp-Dialog", state="detached")
+            return
         for _ in range(300):
             if lab.connected():
                 break
             page.wait_for_timeout(100)
         page.wait_for_timeout(500)
         self.wait_idle()
+
+    def _note(self, message):
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _heard(self, frame):
         self.frames.append(frame if isinstance(frame, bytes) else frame.encode())
@@ -212,13 +229,19 @@ def opened(browser, lab, cells, name="book.ipynb", trap=""):
 
 
 @contextmanager
-def reopened(browser, lab, name="book.ipynb", trap=""):
+def reopened(browser, lab, name="book.ipynb", trap="", *, kernel=True):
     """A notebook that is there already; ``trap`` is a script that runs first in every frame of the page."""
+    if not kernel:  # JupyterLab starts any kernel of the notebook's language: it is given one that has none
+        book = nbformat.read(lab.books / name, as_version=4)
+        book.metadata = {"kernelspec": {"name": "gone", "display_name": "Gone", "language": "gone"}}
+        nbformat.write(book, lab.books / name)
     context = browser.new_context(viewport={"width": 1180, "height": 900})
     context.add_init_script(trap)
     page = context.new_page()
     try:
-        yield Book(page, lab, name)
+        book = Book(page, lab, name, kernel=kernel)
+        yield book
+        assert book.complaints == [], "the page's console has something to say"
     except BaseException:
         page.screenshot(path=lab.home / "failed.png")
         raise

@@ -9,10 +9,6 @@ from lab import WATCH, code, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-HOSTILE = """from llmkit import Message, Reply
-Reply(Message.assistant('''<script>alert(1)</script> <img src=x onerror=alert(1)>
-![cat](http://127.0.0.1:{port}/canary.png) [x](javascript:alert(1)) It costs $5, not $6.'''), model="m")"""
-
 
 def quickstart():
     """The cells of the quickstart, without outputs."""
@@ -23,19 +19,17 @@ def quickstart():
     return cells
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_quickstart_grows_before_ones_eyes_and_is_saved_once(browser, lab, screenshots, dark):
-    lab.theme("Dark" if dark else "Light")
+def test_the_quickstart_grows_before_ones_eyes_and_is_saved_once(browser, lab, screenshots):
+    lab.theme("Light")
     cells = quickstart()
     asks = [at for at, cell in enumerate(cells) if cell.source.startswith("%%llm")]
     load = next(at for at, cell in enumerate(cells) if "%load_ext" in cell.source)
-    theme = "dark" if dark else "light"
     with opened(browser, lab, cells) as book:
         book.run(load)
         book.page.evaluate(WATCH)
         book.start(asks[0])
         book.page.wait_for_function("() => window.lengths.length > 3", timeout=30_000)
-        book.page.screenshot(path=screenshots / f"growing-{theme}.png")
+        book.page.screenshot(path=screenshots / "growing.png")
         book.wait_idle()
         book.page.wait_for_selector(".llmkit-footer")
         lengths = book.page.evaluate("window.lengths")
@@ -46,10 +40,10 @@ def test_the_quickstart_grows_before_ones_eyes_and_is_saved_once(browser, lab, s
                 book.run(at)
         for count, at in enumerate(asks):
             book.cell(at).scroll_into_view_if_needed()
-            book.cell(at).screenshot(path=screenshots / f"answer{count}-{theme}.png")
+            book.cell(at).screenshot(path=screenshots / f"answer{count}.png")
         book.page.evaluate("document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').scrollTop = 0")
         book.page.wait_for_timeout(300)
-        book.page.screenshot(path=screenshots / f"quickstart-{theme}.png")
+        book.page.screenshot(path=screenshots / "quickstart.png")
         saved = book.save()
     for at in asks:
         (output,) = saved.cells[at].outputs
@@ -78,19 +72,3 @@ def test_an_interrupt_from_the_toolbar_leaves_the_partial_answer_and_one_line(br
     shown, error = saved.cells[1].outputs
     assert "■ Interrupted" in shown.data["text/plain"]
     assert len(str(error)) < 1000
-
-
-def test_a_hostile_answer_runs_nothing_loads_nothing_and_typesets_nothing(browser, lab, screenshots):
-    cells = code("%load_ext llmkit", HOSTILE.replace("{port}", str(lab.port)))
-    with opened(browser, lab, cells) as book:
-        book.run(0)
-        book.page.evaluate(WATCH)
-        book.run(1)
-        book.page.wait_for_selector(".llmkit-footer")
-        book.page.wait_for_timeout(1500)
-        book.page.screenshot(path=screenshots / "hostile.png")
-        answer = book.page.locator(".llmkit-reply")
-        assert book.page.evaluate("window.ran") == 0
-        assert not [url for url in book.requests if "canary" in url]
-        assert answer.locator("img, script, iframe, mjx-container, .MathJax").count() == 0
-        assert "It costs $5, not $6." in answer.inner_text()

@@ -47,6 +47,7 @@ open_ended = [text for text in payloads if "```" in text or "~~~" in text]
 joined = "\\n\\n".join([*(text for text in payloads if text not in open_ended), *open_ended])
 llmkit.sim.default().script(lambda ask: Say(joined, fault="split=random"))
 len(payloads)"""
+PRICE = "It costs $5, not $6."
 KEPT = "for text in payloads:\n    display(Reply(Message.assistant(text), model=text))"
 STREAMED = "%%llm sim/bench:rate=700,ttft=0,tokens=1000000 --max-tokens 60000\nSay it."
 COMPARED = "llmkit.compare('Say it.', models=['sim/bench:rate=2000,ttft=0', 'sim/bench:rate=1500,ttft=0'], max_tokens=60000)"  # fmt: skip
@@ -85,7 +86,7 @@ def payloads(port):
     aimed = [re.sub(r"https?://[\w.@:%-]*evil\.exam[a-z]*", ours, text) for text in samples]
     aimed = [re.sub(r"(?<!:)//evil\.example", f"//127.0.0.1:{port}", text) for text in aimed]
     image = [f"![x]({ours}/plain.png)", f'<img src="{ours}/html.png">', f"<script src={ours}/x.js></script>"]
-    return [*aimed, *image]
+    return [*aimed, *image, PRICE]
 
 
 def elsewhere(requests, *known):
@@ -115,6 +116,7 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
                 book.finish(at) if at == 2 else book.run(at)
                 assert book.page.evaluate(FORBIDDEN) == []
             assert "alert(1)" in streaming
+            assert PRICE in book.page.locator(".llmkit-compare").last.inner_text()  # no maths is made of it
             assert book.page.locator(".llmkit-reply").count() >= len(texts) + 2
             assert book.page.evaluate("window.ran") == 0
             assert elsewhere(book.requests, home) == []

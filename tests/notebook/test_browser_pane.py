@@ -10,6 +10,8 @@ from lab import WATCH, code, opened, reopened
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOURNAL = "import llmkit.sim\n[(seen.outcome, seen.tokens_sent) for seen in llmkit.sim.default().requests]"
+#: When the last byte left the simulator, by the clock that a page has, too.
+LAST = "seen = llmkit.sim.default().requests[-1]\n1000 * (seen.at + seen.ended - seen.started)"
 STOP = ".llmkit-pane .llmkit-stop"
 
 
@@ -57,7 +59,10 @@ def test_the_stop_button_stops_an_answer_of_a_minute_and_the_notebook_goes_on(
 def test_a_thousand_tokens_a_second_are_few_messages_and_no_word_is_lost(browser, lab, screenshots):
     lab.theme("Light")
     cells = code(
-        "%load_ext llmkit", "%%llm sim/bench:tokens=4000,rate=1000,ttft=0\nTell me all about it.", "_llm.text"
+        "%load_ext llmkit\nimport llmkit.sim",
+        "%%llm sim/bench:tokens=4000,rate=1000,ttft=0\nTell me all about it.",
+        "_llm.text",
+        LAST,
     )
     with opened(browser, lab, cells) as book:
         book.run(0)
@@ -71,10 +76,13 @@ def test_a_thousand_tokens_a_second_are_few_messages_and_no_word_is_lost(browser
         size = sum(map(len, book.frames))
         print(f"{messages} messages, {size:,} bytes, {len(book.frames)} frames in all")
         shown = book.page.locator(".llmkit-md").inner_text()
-        lengths = book.page.evaluate("window.lengths")
+        lengths, whole = book.page.evaluate("[window.lengths, window.whole]")
         assert book.page.locator(".llmkit-pane, .llmkit-live").count() == 0
         book.run(2)
+        book.run(3)
         saved = book.save()
+    last = float(saved.cells[3].outputs[0].data["text/plain"])
+    print(f"the last of the text was on the page {whole - last:.0f} ms after the last token")
     assert 10 < messages <= 70
     assert size <= 1_000_000
     assert len(lengths) > 10
@@ -85,10 +93,50 @@ def test_a_thousand_tokens_a_second_are_few_messages_and_no_word_is_lost(browser
     assert shown.split() == plain
     assert output.data["text/plain"].count(text.strip()) == 1
     assert "widgets" not in saved.metadata
-    with reopened(browser, lab) as book:  # its kernel is gone
+    with reopened(browser, lab, kernel=False) as book:
+        assert lab.kernels() == []
         assert book.page.locator(".llmkit-md").inner_text().split() == plain
         book.page.screenshot(path=screenshots / "reopened.png")
-    lab.rest()
+
+
+PARAGRAPHS = """%load_ext llmkit
+import llmkit.sim
+from llmkit.sim import Say
+kinds = ["Paragraph {n}. " + "It goes on for a while. " * 12, "- Item {n}\\n- and another", "```python\\nline({n})\\n```"]
+text = "\\n\\n".join(kind.format(n=n) for n in range(60) for kind in kinds)
+llmkit.sim.default().script(lambda ask: Say(text))"""
+#: What stands a third down the page, and where; all of them say different things.
+READING = """() => {
+  const all = [...document.querySelectorAll(".llmkit-md")].at(-1).querySelectorAll("p, li, pre");
+  const one = [...all].find(node => node.getBoundingClientRect().top > 300);
+  return [one.textContent.trim(), one.getBoundingClientRect().top];
+}"""
+
+
+@pytest.mark.parametrize("setting", ["live", "html"])
+def test_a_reader_keeps_the_place_while_the_answer_grows_and_when_it_ends(browser, lab, screenshots, setting):
+    asks = "%%llm sim/bench:rate=800,ttft=0,tokens=1000000 --max-tokens 90000\nSay it."
+    with opened(browser, lab, code(f"{PARAGRAPHS}\n%config LLMKit.display = '{setting}'", asks)) as book:
+        book.run(0)
+        book.page.evaluate(WATCH)
+        book.start(1)
+        book.page.wait_for_function("() => window.lengths.at(-1) > 6000", timeout=30_000)
+        book.page.mouse.move(500, 500)
+        book.page.mouse.wheel(0, 900)
+        book.page.wait_for_timeout(500)
+        reading, before = book.page.evaluate(READING), book.page.evaluate("window.lengths.at(-1)")
+        book.page.wait_for_function(f"() => window.lengths.at(-1) > {before} + 2000", timeout=30_000)
+        assert book.page.locator(".llmkit-live").count() == 1
+        assert (book.messages("comm_open") == 0) is (setting == "html")
+        growing = book.page.evaluate(READING)
+        book.page.wait_for_selector(".llmkit-footer", timeout=30_000)
+        book.page.wait_for_timeout(200)
+        ended = book.page.evaluate(READING)
+        book.page.screenshot(path=screenshots / f"reading-{setting}.png")
+    assert reading[0].startswith(("Paragraph", "Item", "line"))
+    assert growing == reading
+    assert ended[0] == reading[0]
+    assert abs(ended[1] - reading[1]) < 8
 
 
 def test_every_answer_of_a_loop_has_a_button_of_its_own(browser, lab):
@@ -105,19 +153,3 @@ def test_every_answer_of_a_loop_has_a_button_of_its_own(browser, lab):
         book.wait_idle()
         assert book.page.locator(".llmkit-footer").count() == 2
         assert book.page.locator(STOP).count() == 0
-
-
-def test_a_notebook_without_the_pane_streams_as_html(browser, lab, screenshots):
-    cells = code(
-        "%load_ext llmkit\n%config LLMKit.display = 'html'",
-        "%%llm sim/bench:tokens=200,rate=100,ttft=0\nTell me all about it.",
-    )
-    with opened(browser, lab, cells) as book:
-        book.run(0)
-        book.page.evaluate(WATCH)
-        book.frames.clear()
-        book.start(1)
-        book.page.wait_for_function("() => window.lengths.length > 8", timeout=30_000)
-        book.page.screenshot(path=screenshots / "html.png")
-        book.page.wait_for_selector(".llmkit-footer", timeout=60_000)
-        assert book.messages("comm_open", "comm_msg") == 0

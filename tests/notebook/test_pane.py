@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from llmkit.core.errors import Aborted
@@ -139,6 +141,26 @@ def test_a_long_block_is_not_sent_again_for_every_word(comm, word):
         answer.take([Text(word)])
     assert page_of(comm.sent)[1]["tail"] == f"<p>{(word * 200).strip()}</p>\n"
     assert sum(len(patch.get("tail", "")) for patch in comm.sent) < 200 * (len(word) + 12)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "and so on ",
+        "- an *item* with more words in it\n",
+        "```\nx = 1\n",
+        "A paragraph of `words`.\n\n",
+        "x" * 9,
+    ],
+)
+def test_an_answer_of_twenty_thousand_tokens_is_under_two_megabytes_on_the_wire(comm, piece):
+    answer, _, clock = streaming(comm)
+    comm.say({"say": "hello"})
+    for _ in range(20_000 // 20):  # 500 tokens a second, as batches of 40 ms
+        clock.now += 0.04
+        answer.take([Text(piece * (80 // len(piece)))])
+    headers = 900 * len(comm.sent)
+    assert headers + sum(len(json.dumps(patch)) for patch in comm.sent) < 2_000_000
 
 
 def test_the_last_words_are_in_the_pane_before_the_static_form_is_made(comm):
