@@ -72,3 +72,8 @@ def test_an_interrupt_from_the_toolbar_leaves_the_partial_answer_and_one_line(br
     shown, error = saved.cells[1].outputs
     assert "■ Interrupted" in shown.data["text/plain"]
     assert len(str(error)) < 1000
+
+
+def test_an_error_on_the_pages_console_fails_the_test_that_saw_it(browser, lab):
+    with pytest.raises(AssertionError, match="page's console"), opened(browser, lab, code("1")) as book:
+        book.page.evaluate("console.error('planted')")
