@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llmkit.sim.exchange import Ask
     from llmkit.sim.models import MODELS, SimModel, SimPrice, price
+    from llmkit.sim.past import history
     from llmkit.sim.script import Say
     from llmkit.sim.server import Simulator
     from llmkit.sim.shared import default
 
-__all__ = ["MODELS", "Ask", "Say", "SimModel", "SimPrice", "Simulator", "default", "price"]
+__all__ = ["MODELS", "Ask", "Say", "SimModel", "SimPrice", "Simulator", "default", "history", "price"]
 
 _HOMES = {
     "Ask": "exchange",
@@ -27,6 +28,7 @@ _HOMES = {
     "SimPrice": "models",
     "Simulator": "server",
     "default": "shared",
+    "history": "past",
     "price": "models",
 }
 
