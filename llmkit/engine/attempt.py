@@ -26,6 +26,7 @@ from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.limits import Limiter
 from llmkit.engine.loop import IOThread
 from llmkit.engine.settle import advise, price, status_of, unlock
+from llmkit.engine.stream import Channel
 from llmkit.engine.watch import Watch
 from llmkit.engine.worst import worst_of
 from llmkit.models.tokens import estimate_tokens
@@ -43,6 +44,10 @@ SIMULATED_HEADER = "x-llmkit-simulated"
 
 #: How long the end of a body may take after the end of the answer.
 FAREWELL_SECONDS = 0.1
+
+#: How many events may wait for a slow reader before the socket is left alone, and how often it is looked after.
+MOST_WAITING = 10_000
+CATCH_UP_SECONDS = 0.02
 
 
 class Attempt:
@@ -134,7 +139,7 @@ class Attempt:
 
     async def pump(self, chunks: AsyncGenerator[bytes], reader: Reader, watch: Watch) -> list[Event]:
         """The token path."""
-        show, signal = self.call.show, self.call.request.signal
+        show, signal, channel = self.call.show, self.call.request.signal, self.call.channel
         counted = signal.counts_tokens
         async for chunk in chunks:
             self.received += len(chunk)
@@ -155,6 +160,8 @@ class Attempt:
             show(events)
             if counted:
                 signal.add_tokens(count_tokens(events))
+            if channel.waiting > MOST_WAITING and not reader.complete:
+                await room(channel, watch)
         return reader.end()
 
     def read(self, exchange: Exchange) -> Reader:
@@ -330,6 +337,14 @@ def count_tokens(events: list[Event]) -> int:
     """Tokens in these events, roughly: most wires send one token an event, some send whole sentences."""
     letters = sum(len(event.text) for event in events if isinstance(event, Text | Thinking))
     return max(len(events), letters // 5)
+
+
+async def room(channel: Channel, watch: Watch) -> None:
+    """Wait until a slow reader has caught up. Nothing is read from the socket meanwhile, so that the server waits as
+    well; that nothing comes is not the model's silence."""
+    while channel.waiting > MOST_WAITING // 4:
+        watch.heard()
+        await asyncio.sleep(CATCH_UP_SECONDS)
 
 
 async def rest(chunks: AsyncGenerator[bytes]) -> None:

@@ -20,6 +20,7 @@ from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.engine.loop import IOThread
+from llmkit.engine.shaping import Flow
 from llmkit.engine.structured import Shape
 from llmkit.engine.structured_partial import PartialJson
 from llmkit.engine.waker import Waker, settle
@@ -37,14 +38,21 @@ _GRACE_SECONDS = 0.7
 class Channel:
     """Batches from one thread to another, in order. One writer, one reader at a time."""
 
-    __slots__ = ("_batches", "_wake")
+    __slots__ = ("_batches", "_put", "_taken", "_wake")
 
     def __init__(self) -> None:
         self._batches: SimpleQueue[list[Event]] = SimpleQueue()
         self._wake: Callable[[], object] | None = None
+        self._put = self._taken = 0  # events; each number has one thread that counts it up
+
+    @property
+    def waiting(self) -> int:
+        """How many events nobody has taken out yet."""
+        return self._put - self._taken
 
     def put(self, batch: list[Event]) -> None:
         """Hand over a batch."""
+        self._put += len(batch)
         self._batches.put(batch)
         wake, self._wake = self._wake, None  # one call is enough to wake it
         if wake is not None:
@@ -53,14 +61,18 @@ class Channel:
     def get(self, seconds: float) -> list[Event] | None:
         """The next batch, or ``None`` if none comes in time."""
         try:
-            return self._batches.get(timeout=seconds) if seconds else self._batches.get_nowait()
+            return self._out(self._batches.get(timeout=seconds) if seconds else self._batches.get_nowait())
         except Empty:
             return None
+
+    def _out(self, batch: list[Event]) -> list[Event]:
+        self._taken += len(batch)
+        return batch
 
     async def aget(self, seconds: float) -> list[Event] | None:
         """The same for a coroutine, without holding up its loop."""
         if not self._batches.empty():
-            return self._batches.get_nowait()
+            return self._out(self._batches.get_nowait())
         loop = asyncio.get_running_loop()
         arrived = loop.create_future()
         clock = loop.call_later(seconds, settle, arrived)
@@ -68,7 +80,7 @@ class Channel:
         try:
             if self._batches.empty():  # else it came in between
                 await arrived
-            return self._batches.get_nowait()
+            return self._out(self._batches.get_nowait())
         except Empty:
             return None
         finally:
@@ -139,6 +151,26 @@ class Stream:
                 yield batch
         finally:
             self.close()
+
+    async def abatches(self, wait: float = LOOK_UP_SECONDS) -> AsyncIterator[list[Event]]:
+        """The same for a coroutine."""
+        if self._place is not None:
+            self._place.awaited()
+        try:
+            while self._terminal is None:
+                batch = await self._channel.aget(wait) or self._overdue()
+                if batch is not None:
+                    self._note(batch)
+                yield batch or []
+        finally:
+            self.stop()
+
+    def flow(self) -> Flow:
+        """The answer by words, sentences, lines or JSON objects, throttled, changed, or for several readers.
+
+        >>> for line in llmkit.stream("Count to three.").flow().lines(): print(line)  # doctest: +SKIP
+        """
+        return Flow(self)
 
     def __iter__(self) -> Iterator[Event]:
         try:
