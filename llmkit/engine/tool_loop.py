@@ -61,14 +61,20 @@ Begin = Callable[[Request, int, int], Leg]
 
 
 class Relay(Channel):
-    """Passes a round's events on, all but the last, which is for the loop."""
+    """Passes a round's events on to a channel, all but the last, which is for the loop."""
 
-    __slots__ = ("_show", "terminal")
+    __slots__ = ("_show", "_to", "terminal")
 
-    def __init__(self, show: Callable[[list[Event]], object]) -> None:
+    def __init__(self, to: Channel, show: Callable[[list[Event]], object]) -> None:
         super().__init__()
+        self._to = to
         self._show = show
         self.terminal: Done | Failed | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events the reader has not taken: for a slow one, every round waits."""
+        return self._to.waiting
 
     def put(self, batch: list[Event]) -> None:
         """Pass on a batch."""
@@ -181,7 +187,7 @@ class ToolLoop:
     async def ask(self, leg: Leg, thread: IOThread) -> Done | Failed:
         """One round, to its end."""
         self.spoke = leg
-        leg.channel = relay = Relay(self.show)
+        leg.channel = relay = Relay(self.channel, self.show)
         call = thread.loop.create_task(leg.run(thread))
         try:
             await asyncio.wait({call})
