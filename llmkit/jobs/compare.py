@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -19,9 +21,10 @@ from llmkit.core.signal import Signal
 from llmkit.engine.session import Prompt, Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.jobs import table
-from llmkit.jobs.grid import Cell, Question, at_once_from, check, questions
-from llmkit.jobs.pump import Errand, Watcher, run
+from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions, rows
+from llmkit.jobs.pump import Errand, Pump, Watcher
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
+from llmkit.jobs.votes import Ballot, Vote, elected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,13 +49,22 @@ class Comparison:
         at_once: int = AT_ONCE,
         signal: Signal | None = None,
         display: str = "",
+        make: Callable[[Question], Errand] | None = None,
     ) -> None:
         self.cells = tuple(cells)
+        #: The cells of earlier prompts, where another was asked in their place.
+        self.earlier: tuple[Cell, ...] = ()
         self.interrupted = False
         self._at_once = at_once
         self._asked_to_stop = signal
         self._display = display
         self._stop = self._signal()
+        self._make = make
+        self._ballot = Ballot()
+        self._count = len(self.cells)
+        self._sending = threading.Lock()
+        self._pump: Pump | None = None
+        self._watched: Watcher | None = None
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._shown_in: int | None = None
@@ -65,14 +77,16 @@ class Comparison:
 
     def wait(self, timeout: float | None = None) -> Comparison:
         """Wait until every cell is over (or for so many seconds). Interrupting it stops the rest."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        until = None if timeout is None else time.monotonic() + timeout
+        while (thread := self._thread) is not None and thread is not threading.current_thread():
             try:
-                thread.join(timeout)
+                thread.join(None if until is None else max(0.0, until - time.monotonic()))
             except KeyboardInterrupt:
                 self.interrupted = True
                 self._stop.abort("interrupted")
                 thread.join()
+            if thread is self._thread:  # else more was asked meanwhile
+                break
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -84,25 +98,18 @@ class Comparison:
             raise BadRequest(
                 "The comparison is still running.", hint="Wait for it (wait()) or stop it (stop())."
             )
-        for cell in self.cells:
-            if not (missing and cell.status == "ok"):
-                cell.errand.again()
+        self._again([cell for cell in self.cells if not (missing and cell.status == "ok")])
         self._stop = self._signal()
-        self.interrupted = False
         return self.start(block=block)
 
     def start(self, *, block: bool = True) -> Comparison:
-        """Send what is waiting."""
-        watcher = self._watcher()
+        """Show the grid here, and send what is waiting."""
+        if self._watched is not None:
+            self._watched.leave()
+        self.interrupted = False
+        self._watched = watcher = self._watcher()
         watcher.start()
-        if block:
-            self._run(watcher)
-            return self
-        context = contextvars.copy_context()  # the budgets around the caller count here as well
-        self._thread = threading.Thread(
-            target=context.run, args=(self._run_apart, watcher), name="llmkit-compare", daemon=True
-        )
-        self._thread.start()
+        self._send(self.cells, block=block or not watcher.outlives_its_cell)
         return self
 
     @property
@@ -110,7 +117,110 @@ class Comparison:
         """Is a cell under way, or yet to be sent?"""
         return not all(cell.errand.over for cell in self.cells)
 
+    # -- changing -----------------------------------------------------------------------------
+
+    def retry(self, *cells: Cell | int, block: bool = True) -> Comparison:
+        """Ask these cells again, whatever came of them; the others are left alone.
+
+        >>> cmp.retry(0)  # doctest: +SKIP
+        """
+        again = [self.cells[cell] if isinstance(cell, int) else cell for cell in cells]
+        if any(cell not in self.cells for cell in again):
+            raise BadRequest("That cell is not part of this comparison.", hint="Its cells are in cmp.cells.")
+        if busy := [cell for cell in again if not cell.errand.over]:
+            raise BadRequest(f"{busy[0].model} is still answering.", hint="Stop it first: cell.stop().")
+        self._again(again)
+        self._changed()
+        self._send(again, block=block)
+        return self
+
+    def add(self, *models: str, block: bool = True) -> Comparison:
+        """Ask more models the same, beside those that were asked (and may be answering yet).
+
+        >>> cmp.add("luna")  # doctest: +SKIP
+        """
+        if again := [name for name in models if name in self.models]:
+            raise BadRequest(f"{again[0]!r} is compared already.", hint="rerun() asks what is missing.")
+        fresh = [
+            self._cell(replace(row[0].question, model=model))
+            for row in self.rows
+            for model in as_models(models)
+        ]
+        grid = [
+            cell
+            for row in self.rows
+            for cell in (*row, *(c for c in fresh if c.question.row == row[0].question.row))
+        ]
+        self.cells = tuple(grid)
+        self._changed()
+        self._send(fresh, block=block)
+        return self
+
+    def remove(self, *models: str) -> Comparison:
+        """Leave models out. Those that are answering are stopped; what they answered stays in the ledger."""
+        for name in models:
+            self[name]  # an unknown one raises
+        kept = tuple(cell for cell in self.cells if cell.model not in models)
+        if not kept:
+            raise BadRequest("No model would be left.", hint="Leave at least one.")
+        gone = [cell for cell in self.cells if cell.model in models]
+        self.cells = kept
+        for cell in gone:
+            cell.errand.stop()
+        self._changed()
+        return self
+
+    def ask(self, prompt: Prompt, *, instead_of: Cell | int = 0, block: bool = True) -> Comparison:
+        """Ask another prompt in the place of one: that of the cell. Earlier answers are kept in ``cmp.earlier``.
+
+        >>> cmp.ask("Why is the sky red at dusk?")  # doctest: +SKIP
+        """
+        old = self.cells[instead_of] if isinstance(instead_of, int) else instead_of
+        label = label_of(prompt)
+        fresh = {
+            cell: self._cell(replace(cell.question, prompt=prompt, label=label))
+            for cell in self.cells
+            if cell.question.place == old.question.place
+        }
+        self._ballot.forget(fresh)
+        self.earlier += tuple(fresh)
+        self.cells = tuple(fresh.get(cell, cell) for cell in self.cells)
+        for cell in fresh:
+            cell.errand.stop()
+        self._changed()
+        self._send(tuple(fresh.values()), block=block)
+        return self
+
+    # -- voting -------------------------------------------------------------------------------
+
+    def vote(self, choice: Cell | str | int, *, of: Cell | int | None = None, blind: bool = False) -> Vote:
+        """Say which answer to a question is best: a cell, its model, "tie", or "skip".
+
+        Where there are several questions, vote for a cell, or name one of the row with ``of``.
+
+        >>> cmp.vote("luna")  # doctest: +SKIP
+        >>> cmp.vote("tie", of=cmp[3])  # doctest: +SKIP
+        """
+        row, winner, kind = elected(self.cells, choice, of)
+        vote = self._ballot.cast(row, winner, kind, blind=blind)
+        self._changed()
+        return vote
+
+    @property
+    def votes(self) -> list[Vote]:
+        """All votes so far, by this method or in the widget; ``cmp.df["vote"]`` has them cell by cell."""
+        return list(self._ballot)
+
+    def vote_on(self, cell: Cell) -> Vote | None:
+        """The vote on the question of a cell, if there is one."""
+        return self._ballot.on(cell)
+
     # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> list[tuple[Cell, ...]]:
+        """The cells question by question: those in a row differ in their model alone."""
+        return rows(self.cells)
 
     @property
     def replies(self) -> list[Reply | None]:
@@ -207,15 +317,60 @@ class Comparison:
         own = Signal.never()
         return own if self._asked_to_stop is None else self._asked_to_stop | own
 
-    def _run(self, watcher: Watcher) -> None:
-        waiting = [cell.errand for cell in self.cells]
-        if run(waiting, at_once=self._at_once, stop=self._stop, watcher=watcher):
-            self.interrupted = True
-        watcher.end()
+    def _again(self, cells: Sequence[Cell]) -> None:
+        self._ballot.forget(cells)
+        for cell in cells:
+            cell.errand.again()
 
-    def _run_apart(self, watcher: Watcher) -> None:
+    def _changed(self) -> None:
+        if self._watched is not None:
+            self._watched.changed()
+
+    def _cell(self, question: Question) -> Cell:
+        if self._make is None:
+            raise BadRequest(
+                "This comparison holds answers alone.", hint="Begin a new one: llmkit.compare(…)."
+            )
+        errand = self._make(question)
+        self._count += 1
+        return Cell(self._count - 1, question, errand)
+
+    def _send(self, cells: Iterable[Cell], *, block: bool) -> None:
+        """Have these cells asked: by the pump that runs, or by a new one, here or in a thread of its own."""
+        errands = [cell.errand for cell in cells if cell.errand.status == "waiting"]
+        watcher = self._watched or Watcher()
+        with self._sending:
+            if self._pump is not None and self._pump.add(errands):
+                pump = None
+            else:
+                if self._stop.aborted:
+                    self._stop = self._signal()
+                pump = self._pump = Pump(errands, self._at_once, self._stop, watcher)
+                if not block:
+                    before = self._thread
+                    context = contextvars.copy_context()  # the budgets around the caller count here as well
+                    self._thread = threading.Thread(
+                        target=context.run,
+                        args=(self._run_apart, pump, before),
+                        name="llmkit-compare",
+                        daemon=True,
+                    )
+                    self._thread.start()
+        if block and pump is not None:
+            self._run(pump)
+        elif block:
+            self.wait()
+
+    def _run(self, pump: Pump) -> None:
+        if pump.run():
+            self.interrupted = True
+        pump.watcher.end()
+
+    def _run_apart(self, pump: Pump, before: threading.Thread | None) -> None:
         try:
-            self._run(watcher)
+            if before is not None:
+                before.join()
+            self._run(pump)
         except BaseException as error:  # noqa: BLE001  wait() raises it where somebody sees it
             self._failure = error
 
@@ -229,7 +384,7 @@ class Comparison:
         return in_notebook("compare", self, shell, self._display)
 
     def _records(self) -> list[dict[str, Any]]:
-        return [table.record(cell) for cell in self.cells]
+        return [table.record(cell) | {"vote": self._ballot.word(cell)} for cell in self.cells]
 
 
 def compare(
@@ -273,12 +428,15 @@ def compare(
     )
     at_once = at_once_from(max_concurrency)
     common = {"timeout": timeout, "tag": tag, "cell": cell_id(), **more}
-    cells = []
-    for number, question in enumerate(asked):
+
+    def make(question: Question) -> Errand:
         given = _given(question, common)
         check(place, question.prompt, model=question.model, more=given)
-        cells.append(Cell(number, question, Errand(_beginning(place, question, given))))
-    return Comparison(cells, at_once=at_once, signal=signal, display=display).start(block=block)
+        return Errand(_beginning(place, question, given))
+
+    cells = [Cell(number, question, make(question)) for number, question in enumerate(asked)]
+    made = Comparison(cells, at_once=at_once, signal=signal, display=display, make=make)
+    return made.start(block=block)
 
 
 def _given(question: Question, common: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _NOTHING_SENT = "Nothing was sent."
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one cell asks. ``repeat`` counts from 1."""
+    """What one cell asks. ``repeat`` counts from 1, ``place`` (of the prompt among the prompts) from 0."""
 
     prompt: Prompt
     label: str
@@ -34,6 +34,12 @@ class Question:
     system: str | None = None
     temperature: float | None = None
     repeat: int = 1
+    place: int = 0
+
+    @property
+    def row(self) -> tuple[int, str | None, float | None, int]:
+        """What it shares with the questions that differ from it in their model alone."""
+        return self.place, self.system, self.temperature, self.repeat
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +77,10 @@ class Cell:
         """What went wrong, if something did."""
         return self.errand.error
 
+    def stop(self) -> None:
+        """Stop this answer alone, or keep it from being asked. What came is kept. From any thread."""
+        self.errand.stop()
+
     def __repr__(self) -> str:
         return f"<Cell {self.number}: {self.model}, {self.status}, {len(self.text)} characters>"
 
@@ -95,17 +105,28 @@ def questions(
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise BadRequest(f"repeats must be a whole number from 1, not {repeats!r}.", hint=_NOTHING_SENT)
     axes = product(
-        [(one, label_of(one)) for one in as_prompts(prompt)],
+        [(at, one, label_of(one)) for at, one in enumerate(as_prompts(prompt))],
         as_models(models),
         _axis("systems", systems, system),
         _axis("temperatures", temperatures, temperature),
         range(1, repeats + 1),
     )
-    return [Question(p, label, model, s, t, n) for (p, label), model, s, t, n in axes]
+    return [Question(p, label, model, s, t, n, at) for (at, p, label), model, s, t, n in axes]
+
+
+def rows(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
+    """Cells that differ in their model alone, row by row."""
+    found: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.question.row, []).append(cell)
+    return [tuple(row) for row in found.values()]
 
 
 def as_prompts(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
-    """One prompt or several: a list of messages is one conversation, any other list is several prompts."""
+    """One prompt or several: a list of messages is one conversation, any other list is several prompts, and so
+    is a column: that of a Series, or "prompt" of a DataFrame (or its only one)."""
+    if hasattr(prompt, "columns") or hasattr(prompt, "to_frame"):
+        return _column(prompt)
     if not isinstance(prompt, list | tuple):
         return [prompt]  # type: ignore[list-item]  # a Sequence of prompts is a list or a tuple
     if prompt and all(isinstance(item, Message | Mapping) for item in prompt):
@@ -113,6 +134,19 @@ def as_prompts(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
     if not prompt:
         raise BadRequest("There is no prompt.", hint=f"Write what you want to ask. {_NOTHING_SENT}")
     return list(prompt)
+
+
+def _column(data: Any) -> list[Prompt]:
+    if hasattr(data, "columns"):
+        names = list(data.columns)
+        name = "prompt" if "prompt" in names else names[0] if len(names) == 1 else None
+        if name is None:
+            raise BadRequest(
+                f"Which column holds the prompts? There are {', '.join(map(str, names[:12])) or 'none'}.",
+                hint=f"Name it 'prompt', or give the column alone: df['column']. {_NOTHING_SENT}",
+            )
+        data = data[name]
+    return as_prompts(data.tolist())
 
 
 def label_of(prompt: Prompt) -> str:

@@ -6,6 +6,7 @@ call's business alone. What the calls ask, and how their coming is shown, live e
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +40,7 @@ class Errand:
     reply: Reply | None = None
     error: LLMKitError | None = None
     stream: Stream | None = None
+    unwanted: bool = False
 
     @property
     def over(self) -> bool:
@@ -48,6 +50,13 @@ class Errand:
     def again(self) -> None:
         """Forget what came of it, so that it can be run anew."""
         self.status, self.reply, self.error, self.stream = "waiting", None, None, None
+        self.unwanted = False
+
+    def stop(self) -> None:
+        """Stop it, or keep it from being sent; what came is kept. May be called from any thread."""
+        self.unwanted = True
+        if self.stream is not None:
+            self.stream.stop()
 
     def end(self, terminal: Done | Failed) -> None:
         """Keep the last word."""
@@ -78,7 +87,18 @@ class Watcher:
         """After every round: a chance to show what has come since."""
 
     def end(self) -> None:
-        """Everything is over."""
+        """Everything is over, for now: more may be asked, and then it begins to hear again."""
+
+    def changed(self) -> None:
+        """What there is to see is no longer the same: other cells, another vote. Any thread may say so."""
+
+    def leave(self) -> None:
+        """Another watcher takes over."""
+
+    @property
+    def outlives_its_cell(self) -> bool:
+        """Can it show what comes when the cell that began the job is over?"""
+        return True
 
 
 def run(errands: Iterable[Errand], *, at_once: int, stop: Signal, watcher: Watcher) -> bool:
@@ -87,21 +107,12 @@ def run(errands: Iterable[Errand], *, at_once: int, stop: Signal, watcher: Watch
     ``stop`` stops those under way and keeps the rest from being sent, as an interrupt (Ctrl-C) does; a second
     interrupt is raised at once.
     """
-    pump = _Pump(errands, at_once, stop, watcher)
-    try:
-        pump.go()
-    except KeyboardInterrupt:
-        stop.abort("interrupted")
-        pump.last_words()
-        return True
-    except BaseException:  # a display that fails must not leave calls running that nobody looks at
-        stop.abort("failed")
-        pump.last_words()
-        raise
-    return False
+    return Pump(errands, at_once, stop, watcher).run()
 
 
-class _Pump:
+class Pump:
+    """Moves errands along until none is left. More may be added, from any thread, as long as it moves."""
+
     def __init__(self, errands: Iterable[Errand], at_once: int, stop: Signal, watcher: Watcher) -> None:
         self.waiting = deque(errand for errand in errands if errand.status == "waiting")
         self.running: dict[Errand, Iterator[list[Event]]] = {}
@@ -109,10 +120,36 @@ class _Pump:
         self.stop = stop
         self.watcher = watcher
         self.too_many = at_once + 1  # so many calls under way left no money for one more
+        self._late: deque[Errand] = deque()
+        self._closing = threading.Lock()
+        self._closed = False
+
+    def add(self, errands: Iterable[Errand]) -> bool:
+        """Errands to be moved along with the others; ``False`` where it has stopped moving already."""
+        with self._closing:
+            if self._closed or self.stop.aborted:
+                return False
+            self._late.extend(errands)
+            return True
+
+    def run(self) -> bool:
+        """Move all of them to their end; was it interrupted?"""
+        try:
+            self.go()
+        except KeyboardInterrupt:
+            self.stop.abort("interrupted")
+            self.last_words()
+            return True
+        except BaseException:  # a display that fails must not leave calls running that nobody looks at
+            self.stop.abort("failed")
+            self.last_words()
+            raise
+        return False
 
     def go(self) -> None:
+        """Round after round, until nothing is left."""
         pause = _SHORTEST_PAUSE
-        while self.waiting or self.running:
+        while self.goes_on():
             self.start_some()
             moved = self.round()
             self.watcher.look()
@@ -122,7 +159,16 @@ class _Pump:
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def goes_on(self) -> bool:
+        """Take in what was added; is anything left to do? Where nothing is, nothing more is taken in."""
+        with self._closing:
+            while self._late:
+                self.waiting.append(self._late.popleft())
+            self._closed = not (self.waiting or self.running)
+            return not self._closed
+
     def start_some(self) -> None:
+        """Begin as many as may be under way at once."""
         while self.waiting and len(self.running) < self.at_once:
             if self.stop.aborted:
                 self.leave_the_rest()
@@ -130,6 +176,10 @@ class _Pump:
             if self.running and len(self.running) >= self.too_many:
                 return
             errand = self.waiting.popleft()
+            if errand.unwanted:
+                errand.status = "unsent"
+                self.watcher.hear(errand, [])
+                continue
             try:
                 errand.stream = errand.begin(self.stop)
             except LLMKitError as error:
@@ -141,6 +191,8 @@ class _Pump:
                 self.watcher.hear(errand, [])
                 continue
             errand.status = "running"
+            if errand.unwanted:  # stopped while it began
+                errand.stream.stop()
             self.running[errand] = errand.stream.batches(0)
 
     def round(self) -> bool:
@@ -174,6 +226,10 @@ class _Pump:
         errand.end(terminal)
 
     def leave_the_rest(self) -> None:
+        """What has not begun is not sent."""
+        with self._closing:
+            self.waiting.extend(self._late)
+            self._late.clear()
         while self.waiting:
             self.waiting.popleft().status = "unsent"
 
@@ -189,4 +245,6 @@ class _Pump:
             error = Aborted("The call was stopped: interrupted.", hint="What arrived is kept.")
             errand.end(Failed(error, partial.with_(complete=False)))
         self.running.clear()
+        with self._closing:
+            self._closed = True
         self.leave_the_rest()

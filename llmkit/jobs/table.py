@@ -39,6 +39,7 @@ COLUMNS = (
     "served",
     "attempts",
     "thinking",
+    "vote",
 )
 SUMMARY = (
     "model",
