@@ -1,7 +1,7 @@
 """``compare``: the same question to many models at once, side by side.
 
-The grid of questions is ``grid.py``'s, running them ``pump.py``'s, their figures ``table.py``'s, and how it
-looks in a notebook ``notebook/compare.py``'s.
+The grid of questions is ``grid.py``'s, running them ``pump.py``'s, what can be asked of the answers ``answers.py``'s,
+and how it looks in a notebook ``notebook/compare.py``'s.
 """
 
 from __future__ import annotations
@@ -9,34 +9,27 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any
 
 from llmkit.core.errors import BadRequest
-from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.engine.session import Prompt, Session, default_session
 from llmkit.engine.stream import Stream
-from llmkit.jobs import table
-from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions, rows
+from llmkit.jobs.answers import Answers
+from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions
 from llmkit.jobs.pump import Errand, Pump, Watcher
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
-from llmkit.jobs.votes import Ballot, Vote, elected
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Cells under way at once where nothing else is said: as many as one provider's limiter lets through.
 AT_ONCE = 64
 
-Format = Literal["md", "csv", "json", "html"]
 
-
-class Comparison:
+class Comparison(Answers):
     """A grid of answers, while it comes and afterwards.
+
+    What can be asked of its answers (``df``, ``summary``, ``plot``, ``vote``, ``judge``, …) is in ``Answers``.
 
     >>> cmp = llmkit.compare("Why is the sky blue?", ["sim/swift", "sim/sage"])  # doctest: +SKIP
     >>> cmp.df[["model", "answer", "ttft", "cost"]]  # doctest: +SKIP
@@ -50,8 +43,9 @@ class Comparison:
         signal: Signal | None = None,
         display: str = "",
         make: Callable[[Question], Errand] | None = None,
+        session: Session | None = None,
     ) -> None:
-        self.cells = tuple(cells)
+        super().__init__(cells, session=session)
         #: The cells of earlier prompts, where another was asked in their place.
         self.earlier: tuple[Cell, ...] = ()
         self.interrupted = False
@@ -60,7 +54,6 @@ class Comparison:
         self._display = display
         self._stop = self._signal()
         self._make = make
-        self._ballot = Ballot()
         self._count = len(self.cells)
         self._sending = threading.Lock()
         self._pump: Pump | None = None
@@ -191,98 +184,6 @@ class Comparison:
         self._send(tuple(fresh.values()), block=block)
         return self
 
-    # -- voting -------------------------------------------------------------------------------
-
-    def vote(self, choice: Cell | str | int, *, of: Cell | int | None = None, blind: bool = False) -> Vote:
-        """Say which answer to a question is best: a cell, its model, "tie", or "skip".
-
-        Where there are several questions, vote for a cell, or name one of the row with ``of``.
-
-        >>> cmp.vote("luna")  # doctest: +SKIP
-        >>> cmp.vote("tie", of=cmp[3])  # doctest: +SKIP
-        """
-        row, winner, kind = elected(self.cells, choice, of)
-        vote = self._ballot.cast(row, winner, kind, blind=blind)
-        self._changed()
-        return vote
-
-    @property
-    def votes(self) -> list[Vote]:
-        """All votes so far, by this method or in the widget; ``cmp.df["vote"]`` has them cell by cell."""
-        return list(self._ballot)
-
-    def vote_on(self, cell: Cell) -> Vote | None:
-        """The vote on the question of a cell, if there is one."""
-        return self._ballot.on(cell)
-
-    # -- looking ------------------------------------------------------------------------------
-
-    @property
-    def rows(self) -> list[tuple[Cell, ...]]:
-        """The cells question by question: those in a row differ in their model alone."""
-        return rows(self.cells)
-
-    @property
-    def replies(self) -> list[Reply | None]:
-        """The reply of each cell, whole or as far as it came; ``None`` where nothing was sent."""
-        return [cell.reply for cell in self.cells]
-
-    @property
-    def models(self) -> list[str]:
-        """The models, in the order they were named."""
-        return list(dict.fromkeys(cell.model for cell in self.cells))
-
-    @property
-    def df(self) -> pd.DataFrame:
-        """One row for each cell. Simulated costs are marked in ``simulated``; unknown ones are NaN."""
-        frame: pd.DataFrame = table.to_frame(self._records(), table.COLUMNS)
-        return frame
-
-    def summary(self) -> pd.DataFrame:
-        """One row for each model: how many, how fast, how long, how dear; ``unpriced`` cells are not in ``cost``."""
-        frame: pd.DataFrame = table.to_frame(table.summarize(self.cells), table.SUMMARY)
-        return frame
-
-    def export(self, format: Format = "md", path: str | Path | None = None) -> str:
-        """The comparison as text ("md", "csv", "json" or "html"), written to ``path`` too if one is given."""
-        match format:
-            case "csv":
-                text = table.to_csv(self._records(), table.COLUMNS)
-            case "json":
-                text = table.to_json(self._records())
-            case "md":
-                text = self._repr_mimebundle_()["text/markdown"]
-            case "html":
-                text = import_module("llmkit.notebook.compare").page(self)
-            case _:
-                raise BadRequest(
-                    f"Can't export as {format!r}.", hint='Formats are "md", "csv", "json" and "html".'
-                )
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8", newline="")
-        return text
-
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def __iter__(self) -> Iterator[Cell]:
-        return iter(self.cells)
-
-    @overload
-    def __getitem__(self, key: int) -> Cell: ...
-    @overload
-    def __getitem__(self, key: str | slice) -> list[Cell]: ...
-    def __getitem__(self, key: int | str | slice) -> Cell | list[Cell]:
-        """A cell by its number, or all cells of a model."""
-        if isinstance(key, int):
-            return self.cells[key]
-        if isinstance(key, slice):
-            return list(self.cells[key])
-        found = [cell for cell in self.cells if cell.model == key]
-        if not found:
-            raise KeyError(f"{key!r} is not compared here; there are {', '.join(self.models)}.")
-        return found
-
     def __repr__(self) -> str:
         return f"<Comparison of {self.progress()}>"
 
@@ -298,11 +199,6 @@ class Comparison:
         )
 
     # -- showing ------------------------------------------------------------------------------
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        # The notebook's rooms are above this one; they are asked by name, at display time only.
-        bundle: dict[str, str] = import_module("llmkit.notebook.compare").comparison_bundle(self)
-        return bundle
 
     def _ipython_display_(self) -> None:
         """Not twice in one cell: as its value, what it has just shown while it ran."""
@@ -383,9 +279,6 @@ class Comparison:
         self._shown_in = shell.execution_count
         return in_notebook("compare", self, shell, self._display)
 
-    def _records(self) -> list[dict[str, Any]]:
-        return [table.record(cell) | {"vote": self._ballot.word(cell)} for cell in self.cells]
-
 
 def compare(
     prompt: Prompt | Sequence[Prompt],
@@ -435,7 +328,7 @@ def compare(
         return Errand(_beginning(place, question, given))
 
     cells = [Cell(number, question, make(question)) for number, question in enumerate(asked)]
-    made = Comparison(cells, at_once=at_once, signal=signal, display=display, make=make)
+    made = Comparison(cells, at_once=at_once, signal=signal, display=display, make=make, session=place)
     return made.start(block=block)
 
 

@@ -1,7 +1,6 @@
-"""A comparison as rows: records, DataFrames, a summary by model, and files.
+"""A comparison as rows: records, DataFrames and files. Unknown figures stay unknown (``None``, NaN).
 
-Unknown figures stay unknown (``None``, NaN), and a sum says how many are missing from it. How a comparison looks
-in a notebook is the business of ``notebook/compare.py``.
+The summary by model is ``summary.py``'s; how a comparison looks in a notebook is ``notebook/compare.py``'s.
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from statistics import fmean, median
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import MissingPackage
@@ -41,22 +38,16 @@ COLUMNS = (
     "thinking",
     "vote",
 )
-SUMMARY = (
-    "model",
-    "n",
-    "ok",
-    "ttft_mean",
-    "ttft_median",
-    "tokens_per_s_mean",
-    "tokens_per_s_median",
-    "output",
-    "cost",
-    "unpriced",
-    "length_mean",
-    "simulated",
+#: Columns of whole numbers, and of text; every other column is of floats.
+_COUNTS = frozenset(
+    ("repeat", "input", "output", "attempts", "n", "ok", "unpriced", "wins", "losses", "ties")
 )
-_COUNTS = ("repeat", "input", "output", "attempts", "n", "ok", "unpriced")
-_FIGURES = ("temperature", "cost", "ttft", "duration", "tokens_per_s")
+_TEXTS = frozenset(
+    (
+        *("prompt", "model", "system", "answer", "status", "error", "stop_reason", "served", "thinking"),
+        *("vote", "wins_by"),
+    )
+)
 #: What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -92,52 +83,19 @@ def record(cell: Cell) -> dict[str, Any]:
     return row
 
 
-def summarize(cells: Iterable[Cell]) -> list[dict[str, Any]]:
-    """One row for each model, in the order of the grid. Times and lengths are of whole answers only; money and
-    tokens of everything that was sent."""
-    by_model: dict[str, list[Cell]] = {}
-    for cell in cells:
-        by_model.setdefault(cell.model, []).append(cell)
-    return [_summary(model, part) for model, part in by_model.items()]
-
-
-def _summary(model: str, cells: Sequence[Cell]) -> dict[str, Any]:
-    rows = [record(cell) for cell in cells]
-    whole = [row for row in rows if row["status"] == "ok"]
-    sent = [row for row in rows if row["simulated"] is not None]
-    costs = [row["cost"] for row in sent if row["cost"] is not None]
-    ttft = [row["ttft"] for row in whole if row["ttft"] is not None]
-    pace = [row["tokens_per_s"] for row in whole if row["tokens_per_s"] is not None]
-    output = [row["output"] for row in sent if row["output"] is not None]
-    return {
-        "model": model,
-        "n": len(rows),
-        "ok": len(whole),
-        "ttft_mean": fmean(ttft) if ttft else None,
-        "ttft_median": median(ttft) if ttft else None,
-        "tokens_per_s_mean": fmean(pace) if pace else None,
-        "tokens_per_s_median": median(pace) if pace else None,
-        "output": sum(output) if output else None,
-        "cost": sum(costs, Decimal(0)) if costs else None,
-        "unpriced": len(sent) - len(costs),
-        "length_mean": fmean(len(row["answer"] or "") for row in whole) if whole else None,
-        "simulated": any(row["simulated"] for row in sent),
-    }
-
-
 def to_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Any:
-    """Rows as a DataFrame: counts nullable, money and seconds floats with NaN where they are unknown."""
+    """Rows as a DataFrame: counts nullable, all other figures floats with NaN where they are unknown."""
     pd = pandas()
     frame = pd.DataFrame.from_records(list(rows), columns=list(columns))
     for name in columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")
-        elif name in _FIGURES or name.endswith(("_mean", "_median")):
-            frame[name] = frame[name].map(as_float).astype("float64")
         elif name == "simulated":
             frame[name] = frame[name].astype("boolean")
-        else:
+        elif name in _TEXTS:
             frame[name] = frame[name].astype("object").where(frame[name].notna(), None)
+        else:
+            frame[name] = frame[name].map(as_float).astype("float64")
     return frame
 
 

@@ -28,7 +28,7 @@ from llmkit.core.events import (
 from llmkit.core.reply import Reply
 from llmkit.core.usage import Cost
 from llmkit.jobs.pump import Errand, Watcher
-from llmkit.jobs.table import summarize
+from llmkit.jobs.summary import summarize
 from llmkit.notebook.incremental import Incremental
 from llmkit.notebook.live import DisplayOutput, Mode, Output, is_captured, mode_of
 from llmkit.notebook.safe import escape, to_html, to_markdown, to_text
@@ -411,8 +411,8 @@ def _summary_rows(comparison: Comparison) -> list[list[str]]:
             [
                 row["model"],
                 f"{row['ok']} of {row['n']}",
-                "" if row["ttft_median"] is None else seconds(row["ttft_median"]),
-                "" if row["tokens_per_s_median"] is None else f"{row['tokens_per_s_median']:,.0f}",
+                "" if row["ttft_p50"] is None else seconds(row["ttft_p50"]),
+                "" if row["tokens_per_s_p50"] is None else f"{row['tokens_per_s_p50']:,.0f}",
                 "" if row["length_mean"] is None else f"{row['length_mean']:,.0f}",
                 f"{spent}, {row['unpriced']} unpriced" if row["unpriced"] and cost.known else spent,
             ]

@@ -251,10 +251,10 @@ def test_the_summary_has_a_row_for_each_model_and_counts_what_is_unpriced(sessio
     good, bad = (row for _, row in cmp.summary().iterrows())
     assert (good["n"], good["ok"], good["unpriced"], good["output"]) == (3, 3, 0, 18)
     assert good["cost"] == pytest.approx(cmp.df["cost"][:3].sum())
-    assert good["ttft_median"] > 0
+    assert good["ttft_p50"] > 0
     assert good["length_mean"] == pytest.approx(len(cmp[0].text))
     assert (bad["n"], bad["ok"]) == (3, 0)
-    assert bad[["ttft_mean", "ttft_median", "length_mean"]].isna().all()
+    assert bad[["ttft_mean", "ttft_p50", "length_mean"]].isna().all()
 
 
 def test_every_cell_is_in_the_ledger_under_its_tag(session):

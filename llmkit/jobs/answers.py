@@ -1,0 +1,178 @@
+"""A grid of answers as data: rows, figures by model, votes, files. Nothing is sent from here.
+
+Asking is ``compare.py``'s business. Every reading has a file of its own: ``table.py``, ``summary.py``, ``votes.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from llmkit.core.errors import BadRequest
+from llmkit.core.reply import Reply
+from llmkit.jobs import table
+from llmkit.jobs.games import Game, of_votes
+from llmkit.jobs.grid import Cell, rows
+from llmkit.jobs.summary import SUMMARY, summarize
+from llmkit.jobs.votes import Ballot, Vote, elected
+from llmkit.jobs.words import Diff
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmkit.engine.session import Session
+
+Format = Literal["md", "csv", "json", "html"]
+
+
+class Answers:
+    """The cells of a grid and what can be asked of them."""
+
+    def __init__(self, cells: Sequence[Cell], *, session: Session | None = None) -> None:
+        self.cells = tuple(cells)
+        self._session = session
+        self._ballot = Ballot()
+
+    @property
+    def replies(self) -> list[Reply | None]:
+        """The reply of each cell, whole or as far as it came; ``None`` where nothing was sent."""
+        return [cell.reply for cell in self.cells]
+
+    @property
+    def models(self) -> list[str]:
+        """The models, in the order they were named."""
+        return list(dict.fromkeys(cell.model for cell in self.cells))
+
+    @property
+    def rows(self) -> list[tuple[Cell, ...]]:
+        """The cells question by question: those in a row differ in their model alone."""
+        return rows(self.cells)
+
+    # -- figures ------------------------------------------------------------------------------
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """One row for each cell. Simulated costs are marked in ``simulated``; unknown ones are NaN."""
+        frame: pd.DataFrame = table.to_frame(self._records(), self._columns())
+        return frame
+
+    def summary(self) -> pd.DataFrame:
+        """One row for each model: how many, how fast, how long, how dear, how often it won, with intervals.
+
+        ``unpriced`` cells are not in ``cost``; a figure that is not known is missing. ``error_low`` to ``error_high``
+        and ``win_low`` to ``win_high`` are 95 % intervals (Wilson's).
+        """
+        games, wins_by = self._games()
+        rows = summarize(self.cells, games=games, wins_by=wins_by)
+        frame: pd.DataFrame = table.to_frame(rows, SUMMARY)
+        return frame
+
+    def diff(self, a: Cell | int | str, b: Cell | int | str) -> Diff:
+        """Two answers against each other, word by word; a cell, its number, or a model that has one answer.
+
+        >>> print(cmp.diff("luna", "sonnet"))  # doctest: +SKIP
+        """
+        one, other = self._find(a), self._find(b)
+        return Diff.of(one.text, other.text, one.model, other.model)
+
+    def export(self, format: Format = "md", path: str | Path | None = None) -> str:
+        """The comparison as text ("md", "csv", "json" or "html"), written to ``path`` too if one is given."""
+        match format:
+            case "csv":
+                text = table.to_csv(self._records(), self._columns())
+            case "json":
+                text = table.to_json(self._records())
+            case "md":
+                text = self._repr_mimebundle_()["text/markdown"]
+            case "html":
+                text = import_module("llmkit.notebook.compare").page(self)
+            case _:
+                raise BadRequest(
+                    f"Can't export as {format!r}.", hint='Formats are "md", "csv", "json" and "html".'
+                )
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8", newline="")
+        return text
+
+    # -- votes --------------------------------------------------------------------------------
+
+    def vote(self, choice: Cell | str | int, *, of: Cell | int | None = None, blind: bool = False) -> Vote:
+        """Say which answer to a question is best: a cell, its model, "tie", or "skip".
+
+        Where there are several questions, vote for a cell, or name one of the row with ``of``.
+
+        >>> cmp.vote("luna")  # doctest: +SKIP
+        >>> cmp.vote("tie", of=cmp[3])  # doctest: +SKIP
+        """
+        row, winner, kind = elected(self.cells, choice, of)
+        vote = self._ballot.cast(row, winner, kind, blind=blind)
+        self._changed()
+        return vote
+
+    @property
+    def votes(self) -> list[Vote]:
+        """All votes so far, by this method or in the widget; ``cmp.df["vote"]`` has them cell by cell."""
+        return list(self._ballot)
+
+    def vote_on(self, cell: Cell) -> Vote | None:
+        """The vote on the question of a cell, if there is one."""
+        return self._ballot.on(cell)
+
+    # -- cells --------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self.cells)
+
+    @overload
+    def __getitem__(self, key: int) -> Cell: ...
+    @overload
+    def __getitem__(self, key: str | slice) -> list[Cell]: ...
+    def __getitem__(self, key: int | str | slice) -> Cell | list[Cell]:
+        """A cell by its number, or all cells of a model."""
+        if isinstance(key, int):
+            return self.cells[key]
+        if isinstance(key, slice):
+            return list(self.cells[key])
+        found = [cell for cell in self.cells if cell.model == key]
+        if not found:
+            raise KeyError(f"{key!r} is not compared here; there are {', '.join(self.models)}.")
+        return found
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        # The notebook's rooms are above this one; they are asked by name, at display time only.
+        bundle: dict[str, str] = import_module("llmkit.notebook.compare").comparison_bundle(self)
+        return bundle
+
+    def _changed(self) -> None:
+        """What there is to see is no longer the same."""
+
+    def _columns(self) -> tuple[str, ...]:
+        return table.COLUMNS
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [table.record(cell) | {"vote": self._ballot.word(cell)} for cell in self.cells]
+
+    def _games(self) -> tuple[list[Game], str | None]:
+        """Who won against whom, and by whose word."""
+        return of_votes(self.votes), "votes"
+
+    def _find(self, named: Cell | int | str) -> Cell:
+        """The cell that a user means: itself, its number, or the model that has but one answer."""
+        if isinstance(named, Cell):
+            return named
+        found = self[named] if isinstance(named, str) else self.cells[named]
+        if isinstance(found, Cell):
+            return found
+        if len(found) > 1:
+            raise BadRequest(
+                f"{named!r} has {len(found)} answers here; which is meant?",
+                hint=f"Name one by its number: {', '.join(str(self.cells.index(cell)) for cell in found[:8])}, ….",
+            )
+        return found[0]
