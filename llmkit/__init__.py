@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from llmkit.engine.cache import Cache
     from llmkit.engine.estimate import Estimate
     from llmkit.engine.face import ask, estimate, models, stream, tape, usage
+    from llmkit.engine.health import doctor
     from llmkit.engine.providers import ProviderRegistry
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
@@ -90,6 +91,7 @@ _HOMES = {
     "budget": "llmkit.engine.budget",
     "compare": "llmkit.jobs.compare",
     "default_session": "llmkit.engine.session",
+    "doctor": "llmkit.engine.health",
     "errors": "",
     "estimate": "llmkit.engine.face",
     "map": "llmkit.jobs.map",
@@ -142,6 +144,7 @@ __all__ = [
     "budget",
     "compare",
     "default_session",
+    "doctor",
     "errors",
     "estimate",
     "map",

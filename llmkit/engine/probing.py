@@ -93,7 +93,13 @@ async def _asked(provider: Lists, name: str, package: str, clients: Clients, *, 
     refused = from_response(exchange.status, exchange.headers, body)
     valid = False if isinstance(refused, AuthError | PermissionDenied) else None
     if exchange.status in (404, 405):
-        return Probe(name, reachable=True, skew=skew, took=took, note="it has no list to try the key on")
+        return Probe(
+            name,
+            reachable=True,
+            skew=skew,
+            took=took,
+            note="it has no list of models to try the key on (is the base URL right?)",
+        )
     return Probe(name, reachable=True, key_valid=valid, skew=skew, took=took, error=refused)
 
 

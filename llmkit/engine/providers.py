@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import ConfigError, LLMKitError, UnknownModel, UnknownProvider
 from llmkit.engine import probing
+from llmkit.engine.health import Report, examine
 from llmkit.engine.inputs import Prompt
 from llmkit.engine.session import Session, default_session
 from llmkit.ledger.accounts import Accounts
@@ -237,6 +238,13 @@ class ProviderRegistry(Mapping[str, BoundProvider]):
         self._counted_from = time.time()
 
     # -- health -------------------------------------------------------------------------------
+
+    async def health(self, *, check: bool = False) -> Report:
+        """Look at everything a call needs; ``check=True`` tries the keys too. ``llmkit.doctor`` doesn't need ``await``.
+
+        >>> report = await registry.health()  # doctest: +SKIP
+        """
+        return await examine(self.session, check=check)
 
     def _connected(self) -> None:
         asked = probing.begin({name: self[name].provider for name in self}, check_key=True)

@@ -102,6 +102,13 @@ COMMANDS: dict[str, Command] = {
         claims=lambda rest: len(rest) <= 1 or rest[0] in keyring.VERBS,
         most=None,
     ),
+    "doctor": Command(
+        settings.doctor,
+        settings.DOCTOR_USAGE,
+        "is everything in place: keys, providers, clock, ledger, versions",
+        claims=lambda rest: rest in ([], ["--check"]),
+        most=1,
+    ),
     "fix": Command(
         fixing.fix,
         fixing.FIX_USAGE,

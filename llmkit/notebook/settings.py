@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, get_args
 
 from llmkit.core.errors import BadRequest
+from llmkit.engine import health
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
+from llmkit.engine.health import Report
 from llmkit.engine.session import default_session
 from llmkit.engine.tape import Mode, Tape
 from llmkit.ledger.allowance import Allowance
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TAPE_USAGE = "%llm tape [PATH [--mode auto|record|replay] | off]"
 
+DOCTOR_USAGE = "%llm doctor [--check]"
 STOP_USAGE = "%llm stop [all | N]"
 _NOTHING_RUNS = "Nothing runs in the background."
 
@@ -44,6 +47,11 @@ def use(magics: LLMMagics, words: list[str]) -> Listing:
 def models(_: LLMMagics, words: list[str]) -> Listing:
     """The models that are known, filtered; with --local or --live, those that servers list now."""
     return model_table(default_session(), words)
+
+
+def doctor(_: LLMMagics, words: list[str]) -> Report:
+    """Look at everything a call needs. --check also tries each key, by a request that costs nothing."""
+    return health.doctor(check="--check" in words)
 
 
 def usage(_: LLMMagics, __: list[str]) -> Listing:

@@ -1,0 +1,59 @@
+"""What state a ledger's file is in. It is looked at and never changed, nor made where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmkit.ledger.place import MEMORY
+
+_ENDINGS = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """A look at one file. Where it can't be read, ``trouble`` says why."""
+
+    path: str
+    exists: bool
+    size: int = 0
+    rows: int = 0
+    pending: int = 0
+    unknown_billed: int = 0
+    trouble: str = ""
+    #: Files of earlier, broken ledgers that were kept.
+    set_aside: tuple[str, ...] = ()
+
+
+def look(path: str) -> Checkup:
+    """Look at the ledger of that path.
+
+    >>> look(":memory:").exists
+    False
+    """
+    file = Path(path)
+    if path == MEMORY or not file.exists():
+        return Checkup(path, exists=False)
+    broken = tuple(sorted(kept.name for kept in file.parent.glob(f"{file.name}.corrupt-*")))
+    broken = tuple(name for name in broken if not name.endswith(_ENDINGS[1:]))
+    size = sum(beside.stat().st_size for end in _ENDINGS if (beside := Path(path + end)).exists())
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+        ) as db:
+            said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            counts = dict(db.execute("SELECT status, count(*) FROM attempts GROUP BY status"))
+    except (sqlite3.Error, OSError) as error:
+        return Checkup(path, exists=True, size=size, trouble=str(error), set_aside=broken)
+    return Checkup(
+        path,
+        exists=True,
+        size=size,
+        rows=sum(counts.values()),
+        pending=counts.get("pending", 0),
+        unknown_billed=counts.get("unknown_billed", 0),
+        trouble="" if said == "ok" else said,
+        set_aside=broken,
+    )
