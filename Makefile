@@ -25,7 +25,7 @@ LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
            $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv demo test check fmt bench kernels notebooks build lock clean
+.PHONY: help venv demo test check fmt bench kernels notebooks packaging build sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,7 +40,7 @@ demo: $(VENV)/.lab-$(VERSION)  ## stream one answer, then open JupyterLab on the
 test: check  ## everything: ruff, mypy, pytest (in parallel), the notebooks
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
 	  echo "No Chromium here: the browser tests will be skipped."
-	$(BIN)/python -m pytest -n auto -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not soak and not packaging" $(ARGS)
 	@$(MAKE) --no-print-directory notebooks
 
 check: $(VENV)/.test-$(VERSION)  ## ruff, ruff format, mypy
@@ -76,8 +76,15 @@ kernels: $(VENV)/.test-$(VERSION)  ## the cell on older and newer ipykernels, an
 bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): ratios measured in one run
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
+packaging: $(VENV)/.test-$(VERSION)  ## wheel, sdist, extras and Binder's files in fresh environments, on the Pythons that are here
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/packaging $(ARGS)
+
 build: $(VENV)/.test-$(VERSION)  ## wheel and sdist, in dist/
 	$(UV) build --quiet --out-dir dist
+
+sbom: $(VENV)/.python-$(VERSION)  ## a bill of materials (CycloneDX) of what users may install, in dist/
+	@mkdir -p dist
+	$(UV) export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 -o dist/sbom.cdx.json
 
 lock: $(VENV)/.python-$(VERSION)  ## write uv.lock anew
 	$(UV) lock
