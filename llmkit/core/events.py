@@ -70,11 +70,12 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Rerouted:
-    """The call moves from one model to another."""
+    """The call moves from one model to another. ``anew``: the answer begins again, what was shown of it is void."""
 
     origin: str
     target: str
     why: str
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from llmkit.core.messages import (
     part_from_json,
     part_to_json,
 )
+from llmkit.core.route import Route
 from llmkit.core.usage import Cost, Usage
 
 #: The classes of stop reasons, the same for every provider.
@@ -134,6 +135,8 @@ class Reply:
     attempts: int = 1
     notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+    #: Which models might have been asked, and were, where that was chosen here.
+    route: Route | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     #: The value that the answer holds, where a schema was given.
     data: Any = field(default=None, repr=False, compare=False)
@@ -206,7 +209,9 @@ class Reply:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, without ``raw`` and ``data``."""
-        return ({"steps": [step.to_json() for step in self.steps]} if self.steps else {}) | {
+        more: dict[str, Any] = {"steps": [step.to_json() for step in self.steps]} if self.steps else {}
+        more |= {"route": self.route.to_json()} if self.route is not None else {}
+        return more | {
             "message": message_to_json(self.message),
             "stop_reason": [str(self.stop_reason), self.stop_reason.provider],
             "usage": self.usage.to_json(),
@@ -236,6 +241,7 @@ class Reply:
                 "timing": Timing.from_json(plain["timing"]),
                 "notes": tuple(plain["notes"]),
                 "steps": tuple(Step.from_json(step) for step in plain.get("steps", ())),
+                "route": None if plain.get("route") is None else Route.from_json(plain["route"]),
             }
         )
 

@@ -51,6 +51,11 @@ class Breaker:
         return State.OPEN
 
     @property
+    def failures(self) -> int:
+        """Faults in a row, up to now."""
+        return self._failures
+
+    @property
     def retry_in(self) -> float:
         """Seconds until the next probe may go."""
         if self._opened is None:

@@ -7,10 +7,11 @@ asks. What is kept, and for how long, is the cache's business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+from llmkit.core.events import Event
 from llmkit.core.reply import Reply
 from llmkit.engine.cache import Cache
 from llmkit.engine.call import Call
@@ -56,6 +57,15 @@ class CachedCall:
     @channel.setter
     def channel(self, channel: Channel) -> None:
         self._call.channel = channel
+
+    @property
+    def call(self) -> Call:
+        """The call that is made if the cache does not know the answer."""
+        return self._call
+
+    def ring(self, events: Sequence[Event]) -> None:
+        """Tell those who listen to events."""
+        self._call.ring(events)
 
     def partial(self) -> Reply:
         """The reply as far as it has come."""

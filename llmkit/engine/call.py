@@ -26,7 +26,7 @@ from llmkit.engine.budget import Budget
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
-from llmkit.engine.recording import Beat, Recorder
+from llmkit.engine.recording import Keep, Recorder, keep_all
 from llmkit.engine.refusals import Refusals
 from llmkit.engine.refusals import read as read_refusal
 from llmkit.engine.stopping import stoppable, stopped
@@ -38,9 +38,6 @@ from llmkit.providers.base import Provider
 from llmkit.providers.keys import mask
 
 _log = logging.getLogger("llmkit")
-
-#: Takes a whole call: its events with their times, and its reply.
-Keep = Callable[[tuple[Beat, ...], Reply], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,8 @@ class Call:
     asked: Request | None = None
     shape: Shape | None = None
     repair: bool = True
+    #: How often it is tried at most, where somebody else can answer instead.
+    tries: int | None = None
     began: float = field(default_factory=time.monotonic)
 
     def launch(self) -> Stream:
@@ -184,15 +183,10 @@ class Call:
                     raise RuntimeError(f"Not a terminal event: {other!r}.")
 
     async def remember(self, last: list[Event], reply: Reply) -> None:
-        """Give a whole reply to the tape and the cache; the loop does not wait for their files."""
-        if self.recorder is None:
-            return
-        self.recorder.hear(time.monotonic() - self.began, last)
-        for keep in self.keep:
-            try:
-                await asyncio.to_thread(keep, self.recorder.beats, reply)
-            except Exception as error:  # noqa: BLE001 - the answer is there; keeping it is a favour
-                self.tell(f"The answer could not be kept for later: {mask(str(error))}")
+        """Give a whole reply to the tape and the cache."""
+        if self.recorder is not None:
+            self.recorder.hear(time.monotonic() - self.began, last)
+        await keep_all(self.keep, self.recorder, reply, self.tell)
 
     def relents(self, error: e.LLMKitError) -> bool:
         """Was it only a parameter that the model does not take? Then it is left out from now on."""
@@ -248,6 +242,8 @@ class Call:
     def again(self, number: int, error: e.LLMKitError) -> float | None:
         """Seconds until the next attempt, or ``None`` if this was the last."""
         if self.committed or self.request.signal.aborted:
+            return None
+        if self.tries is not None and number >= self.tries:
             return None
         wait = self.gates.policy_for(self.provider.name).wait(number, error)
         left = self.request.signal.remaining

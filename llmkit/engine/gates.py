@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmkit.engine.breaker import Breaker
+from llmkit.engine.failover import Health
 from llmkit.engine.limits import Limiter, Limits
 from llmkit.engine.loop import IOThread
 from llmkit.engine.retry import RetryBudget, RetryPolicy
@@ -54,6 +55,13 @@ class ThreadGates:
         if key not in self._breakers:
             self._breakers[key] = Breaker(**self._breaker)
         return self._breakers[key]
+
+    def health(self, provider: str, model: str) -> Health:
+        """How that model is doing. Makes nothing, so that other threads may ask as well."""
+        limiter = self._limiters.get(provider)
+        paused = 0.0 if limiter is None else limiter.paused
+        breaker = self._breakers.get((provider, model))
+        return Health(paused=paused) if breaker is None else Health.of(breaker, paused=paused)
 
     def budget(self, provider: str) -> RetryBudget:
         """Whether retries are sensible just now."""
@@ -103,6 +111,11 @@ class Gates:
     def patience_for(self, provider: str) -> Patience:
         """How long this provider may be silent."""
         return self._patiences.get(provider, self.patience)
+
+    def health(self, provider: str, model: str) -> Health:
+        """How that model is doing, by what was seen of it here. May be asked from any thread."""
+        state = self._threads.get(thread) if (thread := IOThread.running()) is not None else None
+        return Health() if state is None else state.health(provider, model)
 
     def on(self, thread: IOThread) -> ThreadGates:
         """The state on this thread. Called from that thread alone."""

@@ -51,6 +51,12 @@ class IOThread:
                 cls._current = _running_thread() or cls()
             return cls._current
 
+    @classmethod
+    def running(cls) -> IOThread | None:
+        """The process's I/O thread, if it was started."""
+        running = cls._current
+        return running if running is not None and running.alive else None
+
     @property
     def alive(self) -> bool:
         """Does it run, in this process?"""

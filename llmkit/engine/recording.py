@@ -6,9 +6,10 @@ never part of one.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,8 @@ _VERSION = 1
 _GRAIN = 0.02
 
 Beat = tuple[float, Event]
+#: Takes a whole call: its events with their times, and its reply.
+Keep = Callable[[tuple[Beat, ...], Reply], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,19 @@ class Recorder:
     def beats(self) -> tuple[Beat, ...]:
         """What was heard so far."""
         return tuple(self._beats)
+
+
+async def keep_all(
+    keeps: Sequence[Keep], recorder: Recorder | None, reply: Reply, tell: Callable[[str], object]
+) -> None:
+    """Give a whole reply to the tape and the cache; the loop does not wait for their files."""
+    if recorder is None:
+        return
+    for keep in keeps:
+        try:
+            await asyncio.to_thread(keep, recorder.beats, reply)
+        except Exception as error:  # noqa: BLE001 - the answer is there; keeping it is a favour
+            tell(f"The answer could not be kept for later: {mask(str(error))}")
 
 
 def asked(request: Request, *, sample: int | None = None, **place: str) -> dict[str, Any]:

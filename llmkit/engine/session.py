@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -23,21 +24,24 @@ from llmkit.engine import adapt, estimate, logs, settings, track
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.cached import CachedCall
-from llmkit.engine.call import Call, Keep, Labels
+from llmkit.engine.call import Call, Labels
 from llmkit.engine.consent import Consent
 from llmkit.engine.estimate import Estimate
+from llmkit.engine.failover import Plan
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
 from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_rounds, as_text
 from llmkit.engine.playback import Playback
 from llmkit.engine.purse import Purse
-from llmkit.engine.recording import Recorder, Recording, asked
+from llmkit.engine.recording import Keep, Recorder, Recording, asked
 from llmkit.engine.refusals import Refusals
+from llmkit.engine.routed import Routed
 from llmkit.engine.stream import Stream
 from llmkit.engine.structured import as_shape
 from llmkit.engine.tape import Tape
 from llmkit.engine.tool_loop import DEFAULT_ROUNDS, ToolLoop
 from llmkit.engine.toolbox import as_toolbox
+from llmkit.engine.trip import Trip
 from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases, catalogue
@@ -143,6 +147,7 @@ class Session:
         max_rounds: int = DEFAULT_ROUNDS,
         consent: Consent | None = None,
         budget: float | str | Decimal | Budget | None = None,
+        fallback: str | Sequence[str] | Plan = (),
         **options: Any,
     ) -> Stream:
         """Ask, and get the answer as it is written.
@@ -160,6 +165,8 @@ class Session:
         schema, or in words (``"name, age int"``). The value is then ``reply.data``; an answer that is wrong is asked
         for once more, unless ``repair=False``.
 
+        ``fallback``: models that are asked, one after the other, when ``model`` fails before it has said a word.
+
         Options: ``max_tokens``, ``temperature``, ``top_p``, ``stop``, ``seed``, ``think`` ("off", "low",
         "medium", "high", "max" or a number of tokens), ``extra`` (goes into the request as it is).
         What is known to be wrong raises here, before anything is sent.
@@ -168,9 +175,10 @@ class Session:
         box = as_toolbox(tools)
         rounds = as_rounds(max_rounds)
         tag = tag or track.tag_of_block()
+        plan = self._plan(model, fallback)
         request = as_request(
             prompt,
-            model=model or self.default_model or "default",
+            model=plan.name if plan is not None else model or self.default_model or "default",
             options=options,
             signal=signal,
             timeout=timeout,
@@ -200,23 +208,30 @@ class Session:
                 )
                 return self._launched(replayed)
             keep.append(lambda beats, reply: tape.keep(Recording(written, beats, reply)))
-        provider, name = self.resolve(model)
-        request = self.registry.applied(provider, request.with_(model=name))
         limits = self._budgets(budget, tag)
 
-        def begin(request: Request, keep: Sequence[Keep] = (), **more: Any) -> Call | CachedCall:
-            more |= {"shape": shape, "repair": repair}
-            return self._begin(request, provider, labels, self._cache(cache), sample, keep, limits, more)
+        def begin(request: Request, provider: Provider, **more: Any) -> Call | CachedCall:
+            more = {"shape": shape, "repair": repair, **more}
+            return self._begin(request, provider, labels, self._cache(cache), sample, limits, more)
 
+        call = fresh_id()  # the id of all rounds and targets: their rows belong together
+        leg: Callable[..., Call | CachedCall | Routed]
+        if plan is not None:
+            leg = Trip(
+                plan, self.resolve, self.registry.applied, begin, self.gates, call, self.notice, shape
+            ).leg
+        else:
+            provider, name = self.resolve(model)
+            request = self.registry.applied(provider, request.with_(model=name))
+            leg = partial(begin, provider=provider, id=call)
         if not box.runs:
-            return self._launched(begin(request, keep))
-        call = fresh_id()  # the id of all rounds: their rows belong together
+            return self._launched(leg(request, keep=keep))
         loop = ToolLoop(
             call,
             request,
             box,
-            begin(request, id=call, route="round 1"),
-            lambda request, number, before: begin(request, id=call, route=f"round {number}", before=before),
+            leg(request, route="round 1"),
+            lambda request, number, before: leg(request, route=f"round {number}", before=before),
             max_rounds=rounds,
             consent=consent,
             keep=keep,
@@ -225,6 +240,17 @@ class Session:
         )
         return self._launched(loop)
 
+    def _plan(self, model: str | None, fallback: str | Sequence[str] | Plan) -> Plan | None:
+        """Where a call may go, if it is to more than one model."""
+        if isinstance(fallback, Plan):
+            return fallback
+        others = [fallback] if isinstance(fallback, str) else list(fallback)
+        if not others:
+            return None
+        named = [as_text("fallback", each, 'for example fallback=["luna", "flash"]') for each in others]
+        provider, name = self.resolve(model)
+        return Plan.of([f"{provider.name}/{name}" if model is None else model, *named])
+
     def _begin(
         self,
         request: Request,
@@ -232,11 +258,11 @@ class Session:
         labels: Labels,
         store: Cache | None,
         sample: int | None,
-        keep: Sequence[Keep],
         budgets: Sequence[Budget],
         more: Mapping[str, Any],
     ) -> Call | CachedCall:
         """A call that is ready to go, and looks into the cache before it does."""
+        keep: Sequence[Keep] = more.get("keep", ())
         fitted = adapt.prepare(request, provider, self.refusals)
         call = Call(
             fitted.request,
@@ -246,7 +272,6 @@ class Session:
             self.gates,
             labels,
             recorder=Recorder() if keep else None,
-            keep=keep,
             budgets=budgets,
             prices=self.prices,
             hooks=self.hooks,
@@ -392,7 +417,7 @@ class Session:
         """Call ``callback(happening, error)`` for every attempt that fails, also if it is tried again."""
         return self.hooks.errors.add(callback)
 
-    def _launched(self, call: Call | CachedCall | Playback | ToolLoop) -> Stream:
+    def _launched(self, call: Call | CachedCall | Playback | Routed | ToolLoop) -> Stream:
         track.note(call.id, self.ledger)
         stream = call.launch()
         self._streams.add(stream)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from llmkit.core.errors import DeadlineExceeded, LLMKitError
 from llmkit.core.events import Done, Event, Failed
 from llmkit.core.reply import Reply
+from llmkit.core.route import Route
 from llmkit.core.signal import Signal
 from llmkit.engine.loop import IOThread
 from llmkit.engine.shaping import Flow
@@ -243,6 +244,11 @@ class Stream:
                 if self._shape is None:
                     return reply
                 return reply.with_(data=self._shape.part(self._draft, reply.text))
+
+    @property
+    def route(self) -> Route | None:
+        """Which models might have been asked, and were so far, where that was chosen here."""
+        return self.partial.route
 
     @property
     def text(self) -> str:

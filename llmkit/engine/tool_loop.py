@@ -21,10 +21,10 @@ from llmkit.core.events import Done, Event, Failed, ToolCall, ToolResult
 from llmkit.core.messages import Message, ToolCallPart, ToolResultPart
 from llmkit.core.reply import Reply, Step
 from llmkit.core.request import Request
-from llmkit.engine.call import Call, Keep, unforeseen
+from llmkit.engine.call import unforeseen
 from llmkit.engine.consent import Consent, Permissions
 from llmkit.engine.loop import IOThread
-from llmkit.engine.recording import Recorder
+from llmkit.engine.recording import Keep, Recorder, keep_all
 from llmkit.engine.rounds import Failures, as_one
 from llmkit.engine.stopping import stopped
 from llmkit.engine.stream import Channel, Stream
@@ -51,6 +51,9 @@ class Leg(Protocol):
 
     def partial(self) -> Reply:
         """The reply as far as it has come."""
+
+    def ring(self, events: Sequence[Event]) -> None:
+        """Tell those who listen to events."""
 
     async def run(self, thread: IOThread) -> None:
         """All of it; never raises, and ends in one terminal event."""
@@ -142,7 +145,7 @@ class ToolLoop:
             _log.exception("llmkit: a call with tools failed in an unforeseen way")
             last = self.failed(unforeseen(error))
         if isinstance(last, Done):
-            await self.remember(last.reply)
+            await keep_all(self.keep, self.recorder, last.reply, self.tell)
         self.settled.set()
         self.channel.put([last])
 
@@ -298,8 +301,8 @@ class ToolLoop:
 
     def tell_of(self, result: ToolResult) -> None:
         """An event of the loop's own: to the caller, and to those who listen to the round's events."""
-        if isinstance(leg := self.spoke, Call) and leg.hooks is not None and leg.hooks.events:
-            leg.ring([result])
+        if self.spoke is not None:
+            self.spoke.ring([result])
         self.show([result])
 
     def whole(self, steps: Sequence[Step], *, complete: bool = True, notes: Sequence[str] = ()) -> Reply:
@@ -317,13 +320,3 @@ class ToolLoop:
         partial = self.whole(self.steps, complete=False, notes=notes)
         error.partial = partial
         return Failed(error, partial)
-
-    async def remember(self, reply: Reply) -> None:
-        """Give the whole of it to the tape."""
-        if self.recorder is None:
-            return
-        for keep in self.keep:
-            try:
-                await asyncio.to_thread(keep, self.recorder.beats, reply)
-            except Exception as error:  # noqa: BLE001 - the answer is there; keeping it is a favour
-                self.tell(f"The answer could not be kept for later: {mask(str(error))}")

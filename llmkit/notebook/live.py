@@ -183,7 +183,9 @@ class LiveAnswer:
                 self._status = f"{name} {'failed' if is_error else 'answered'}"
             case Retrying(attempt, delay, error):
                 self._say(f"{error.what} Attempt {attempt + 1} in {seconds(delay)}.")
-            case Rerouted(origin, target, why):
+            case Rerouted(origin, target, why, anew):
+                if anew:
+                    self._text, self._page, self._thinking = [], Incremental(), ""
                 self._say(f"{origin} → {target}: {why}")
             case Done() | Failed():
                 return
