@@ -36,6 +36,7 @@ from llmkit.ledger.store import Ledger
 from llmkit.models.prices import Overrides
 from llmkit.providers.base import Provider
 from llmkit.providers.keys import mask
+from llmkit.wire.reader import Reader
 
 _log = logging.getLogger("llmkit")
 
@@ -67,6 +68,8 @@ class Call:
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     attempt: Attempt | None = None
+    #: What the last attempt read with, once there is no attempt any more.
+    reader: Reader | None = None
     committed: bool = False
     recorder: Recorder | None = None
     keep: Sequence[Keep] = ()
@@ -93,7 +96,9 @@ class Call:
 
     def partial(self) -> Reply:
         """The reply as far as it has come, asked for from any thread."""
-        return self.attempt.partial() if self.attempt is not None else Reply(complete=False)
+        attempt = self.attempt
+        reader = self.reader if attempt is None else attempt.reader
+        return Reply(complete=False) if reader is None else reader.reply(complete=False)
 
     def show(self, events: list[Event]) -> None:
         """Hand a batch to the caller: from here on nothing is tried again."""
@@ -142,6 +147,8 @@ class Call:
         finally:
             self.settled.set()
             self.channel.put(last)
+            if self.attempt is not None:  # the two hold each other, a circle for the collector to find
+                self.reader, self.attempt = self.attempt.reader, None
 
     async def attempts(self, thread: IOThread) -> list[Event]:
         """Attempts, one after the other; the last batch of the stream, which ends in its terminal event."""

@@ -20,6 +20,9 @@ from llmkit.providers.clients import Clients
 
 _GOODBYE_SECONDS = 0.5
 _NAME = "llmkit-io"
+#: A hundred calls begun in one turn of the loop would go on in step: all wait while each is prepared, then all
+#: answers come at once. A few at a time, and the first are on their way while the others are prepared.
+STARTS_A_TURN = 4
 T = TypeVar("T")
 
 
@@ -107,11 +110,14 @@ class IOThread:
 
     def _begin(self) -> None:
         self._rung = False  # before the queue is emptied: whoever asks from here on wakes the loop anew
-        while self._asked:
+        for _ in range(min(len(self._asked), STARTS_A_TURN)):
             work, context = self._asked.popleft()
             task = self.loop.create_task(work, context=context)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if self._asked and not self._rung:
+            self._rung = True
+            self.loop.call_soon(self._begin)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -124,6 +130,9 @@ class IOThread:
         self.loop.create_task(self._leave())
 
     async def _leave(self) -> None:
+        while self._asked:
+            self._begin()
+        await asyncio.sleep(0)  # whoever has just begun gets as far as its own way of ending
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -22,27 +22,24 @@ class RowWriter:
     def __init__(self, ledger: Ledger, *, alone: Callable[[], bool]) -> None:
         self.ledger = ledger
         self._alone = alone
-        self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
+        self._waiting: list[Row] = []
 
     async def write(self, row: Row) -> None:
-        """Write this row, together with those that others have ready; it is written when this returns.
-        A row whose writer is cancelled meanwhile is written all the same."""
+        """Write this row, together with those that others have ready; it is written when this returns, and
+        also when it is cancelled."""
         if not self._waiting and self._alone():  # nobody to wait for
             self.flush(row)
             return
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self.flush)
-        written: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((row, written))
-        await written
+        group = self._waiting
+        group.append(row)
+        try:
+            await asyncio.sleep(0)  # whoever is ready in this turn joins; the first to be back writes for all
+        finally:
+            if self._waiting is group:
+                self.flush()
 
     def flush(self, *more: Row) -> None:
         """Write what waits, and these after it, without giving way to other work."""
-        waiting, self._waiting = self._waiting, []
-        rows = [row for row, _ in waiting] + list(more)
+        rows, self._waiting = [*self._waiting, *more], []
         if rows:
             self.ledger.write(rows)
-        for _, written in waiting:
-            if not written.done():
-                written.set_result(None)

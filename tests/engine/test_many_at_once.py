@@ -1,0 +1,52 @@
+"""A hundred calls at once: what each leaves behind, and that the last asked is heard too."""
+
+from __future__ import annotations
+
+import gc
+
+import llmkit
+from llmkit.engine.loop import STARTS_A_TURN, IOThread
+from llmkit.sim import Simulator
+
+
+def session_on(simulator: Simulator) -> llmkit.Session:
+    provider = {"type": "openai", "api": "chat", "base_url": f"{simulator.url}/v1", "api_key": "none"}
+    return llmkit.Session({"providers": {"here": provider}})
+
+
+def test_a_finished_call_leaves_nothing_for_the_garbage_collector() -> None:
+    with Simulator() as simulator, session_on(simulator) as session:
+        session.ask("warm up", model="here/bench:tokens=3,rate=0")
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(3):
+                session.ask("and now", model="here/bench:tokens=3,rate=0")
+            gc.collect()
+            circles = sorted(
+                {type(left).__qualname__ for left in gc.garbage if "llmkit" in type(left).__module__}
+            )
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+    assert circles == []
+
+
+def test_calls_asked_in_one_go_all_end_though_few_begin_in_a_turn() -> None:
+    with Simulator() as simulator, session_on(simulator) as session:
+        streams = [
+            session.stream(str(number), model="here/bench:tokens=3,rate=0")
+            for number in range(STARTS_A_TURN * 10 + 1)
+        ]
+        assert {stream.reply().complete for stream in streams} == {True}
+
+
+def test_calls_that_had_not_begun_when_the_thread_stops_are_ended_too() -> None:
+    with Simulator() as simulator, session_on(simulator) as session:
+        model = "here/bench:tokens=3,rate=0,ttft=60000"
+        streams = [session.stream(str(number), model=model) for number in range(STARTS_A_TURN * 10 + 1)]
+        IOThread.current().stop()
+        ends = [list(stream)[-1] for stream in streams]
+    assert {type(end) for end in ends} == {llmkit.Failed}
