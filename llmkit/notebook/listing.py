@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmkit.notebook.look import LINE, QUIET
 from llmkit.notebook.safe import escape
-from llmkit.notebook.static import LINE, QUIET
 from llmkit.notebook.visible import to_text
 
 _CELL = f"text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid {LINE};vertical-align:top"

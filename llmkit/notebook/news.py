@@ -9,8 +9,8 @@ import sys
 from typing import Any
 
 from llmkit.engine import session
+from llmkit.notebook.look import QUIET
 from llmkit.notebook.safe import escape
-from llmkit.notebook.static import QUIET
 from llmkit.notebook.visible import to_text
 
 

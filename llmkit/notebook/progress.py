@@ -8,8 +8,8 @@ from typing import Any
 
 from llmkit.jobs.pump import Watcher
 from llmkit.notebook.live import DisplayOutput, Mode, Output, is_captured, mode_of
+from llmkit.notebook.look import QUIET
 from llmkit.notebook.safe import escape
-from llmkit.notebook.static import QUIET
 from llmkit.notebook.throttle import Throttle
 
 _FRAMES_PER_SECOND = 4

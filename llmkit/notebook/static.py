@@ -9,18 +9,32 @@ from __future__ import annotations
 from html import escape as escape_html
 from typing import TYPE_CHECKING
 
+from llmkit.core.reply import Step
+from llmkit.notebook.look import AMBER, LINE, PANEL, QUIET
+from llmkit.notebook.rounds import tool_html, used
 from llmkit.notebook.safe import escape, to_html, to_markdown, to_text
 
 if TYPE_CHECKING:
-    from llmkit.core.messages import ToolCallPart
     from llmkit.core.reply import Reply
 
-LINE = "var(--jp-border-color2,rgba(127,127,127,.35))"
-QUIET = "font-size:.82em;opacity:.72"
-_PANEL = f"margin:.4em 0;padding:.35em .7em;border:1px solid {LINE};border-radius:6px"
-_CODE = "margin:.3em 0 0;white-space:pre-wrap;overflow-wrap:anywhere;background:none"
+#: Those of other files are here for all that shows replies.
+__all__ = [
+    "AMBER",
+    "LINE",
+    "QUIET",
+    "footer",
+    "footer_html",
+    "mark_html",
+    "name_of",
+    "plain",
+    "reply_bundle",
+    "seconds",
+    "thinking_html",
+    "tool_html",
+    "what_is_missing",
+]
+
 _MARK = "white-space:pre-line;margin:.6em 0 0;padding:.2em .7em;border-left:3px solid {};font-size:.9em"
-AMBER = "var(--jp-warn-color1,#d98200)"
 
 _WHY_SHORT = {
     "max_tokens": "The answer was cut at its token limit (max_tokens).",
@@ -64,6 +78,8 @@ def footer(reply: Reply) -> str:
     """
     usage, timing = reply.usage, reply.timing
     told = [to_text(name_of(reply))]
+    if len(reply.steps) > 1:
+        told.append(f"{len(reply.steps)} rounds")
     if usage.total_input is not None or usage.output is not None:
         about = "~" if usage.source == "estimated" else ""
         told.append(f"{_count(usage.total_input, about)} → {_count(usage.output, about)} tokens")
@@ -85,27 +101,38 @@ def name_of(reply: Reply) -> str:
     return model if model.startswith(place) else f"{place}{model}"
 
 
+def steps_of(reply: Reply) -> list[Step]:
+    """The rounds of a reply, of which the last is the reply itself."""
+    *earlier, last = reply.steps or (Step(reply),)
+    return [*earlier, Step(reply, last.results)]
+
+
 def plain(reply: Reply, said: str = "") -> str:
-    """The answer itself, then what there is to say about it."""
-    calls = [f"[asks for {to_text(call.name)}({to_text(call.arguments_json)})]" for call in reply.tool_calls]
+    """The answer itself (the words of every round, and what was called between them), then what there is to say
+    about it."""
+    told: list[str] = []
+    for step in steps_of(reply):
+        told.append(to_text(step.reply.text).rstrip("\n"))
+        told.append("\n".join(each.plain() for each in used(step.reply.tool_calls, step.results)))
     marks = [f"■ {to_text(said)}"] if said else []
-    return "\n\n".join(
-        part for part in (to_text(reply.text).rstrip("\n"), *calls, *marks, f"— {footer(reply)}") if part
-    )
+    return "\n\n".join(part for part in (*told, *marks, f"— {footer(reply)}") if part)
 
 
 def _markdown(reply: Reply, said: str) -> str:
-    calls = [to_markdown(f"Asks for `{call.name}`") for call in reply.tool_calls]
+    told: list[str] = []
+    for step in steps_of(reply):
+        told.append(to_markdown(step.reply.text) if step.reply.text else "")
+        told += [each.markdown() for each in used(step.reply.tool_calls, step.results)]
     marks = [f"*{to_markdown(said).strip()}*\n"] if said else []
     foot = f"*{to_markdown(footer(reply)).strip()}*\n"
-    return "\n".join(
-        part for part in (to_markdown(reply.text) if reply.text else "", *calls, *marks, foot) if part
-    )
+    return "\n".join(part for part in (*told, *marks, foot) if part)
 
 
 def _html(reply: Reply, said: str) -> str:
-    parts = [thinking_html(reply.thinking), to_html(reply.text) if reply.text else ""]
-    parts += [tool_html(call) for call in reply.tool_calls]
+    parts: list[str] = []
+    for step in steps_of(reply):
+        parts += [thinking_html(step.reply.thinking), to_html(step.reply.text) if step.reply.text else ""]
+        parts += [each.html() for each in used(step.reply.tool_calls, step.results)]
     if reply.refusal and reply.refusal != reply.text:
         parts.append(to_html(reply.refusal))
     if said:
@@ -121,17 +148,8 @@ def thinking_html(thinking: str) -> str:
         return ""
     words = len(thinking.split())
     return (
-        f'<details style="{_PANEL};opacity:.85"><summary style="cursor:pointer">Thinking '
+        f'<details style="{PANEL};opacity:.85"><summary style="cursor:pointer">Thinking '
         f'<span style="{QUIET}">· {words:,} words</span></summary>{to_html(thinking)}</details>'
-    )
-
-
-def tool_html(call: ToolCallPart) -> str:
-    """A tool that the model asks for."""
-    broken = "" if call.valid else f' <span style="{QUIET}">(not valid JSON)</span>'
-    return (
-        f'<div class="tex2jax_ignore mathjax_ignore" style="{_PANEL}"><strong>{escape(call.name)}</strong>{broken}'
-        f'<pre style="{_CODE}">{escape(call.arguments_json)}</pre></div>'
     )
 
 

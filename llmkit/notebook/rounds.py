@@ -1,0 +1,175 @@
+"""Calls of tools as a notebook shows them: a small folded panel, a line of text, a line of Markdown.
+
+What a model wrote and what a tool gave back are untrusted alike, and shown as text, cut to a bearable length; the
+whole is in ``reply.steps``. ``Trail`` is for the eye while an answer comes. Where panels stand in a reply is
+``static.py``'s and ``live.py``'s business, whether a tool may run ``consent.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from llmkit.core.events import ToolCall, ToolResult
+from llmkit.core.messages import ToolCallPart, ToolResultPart
+from llmkit.notebook.look import AMBER, CODE, PANEL, QUIET
+from llmkit.notebook.safe import escape
+from llmkit.notebook.source import to_markdown
+from llmkit.notebook.visible import to_text
+from llmkit.providers.keys import mask
+
+#: Characters of arguments and results: in a panel that is unfolded, and on one line.
+SHOWN, ON_A_LINE = 2_000, 90
+_SUMMARY = "cursor:pointer;overflow-wrap:anywhere"
+_PLAIN = "tex2jax_ignore mathjax_ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A call of a tool, and what came of it, if anything did. ``doing`` says what is going on just now."""
+
+    call: ToolCallPart
+    result: ToolResultPart | None = None
+    doing: str = ""
+
+    @property
+    def arguments(self) -> str:
+        """What it was called with, as one line of JSON, without keys."""
+        return mask(to_text(self.call.arguments_json))
+
+    @property
+    def said(self) -> str:
+        """What it gave back."""
+        if self.result is None:
+            return ""
+        pictures = len(self.result.images)
+        more = f"\n[{pictures} picture{'s' if pictures > 1 else ''}]" if pictures else ""
+        return mask(to_text(self.result.content)) + more
+
+    @property
+    def failed(self) -> bool:
+        """Did it fail, or was it not allowed?"""
+        return self.result is not None and self.result.is_error
+
+    def html(self) -> str:
+        """A panel: name, arguments and result on one line, which unfolds; open where it waits for an answer."""
+        if self.result is None and not self.doing:
+            return tool_html(self.call)
+        name, arguments = escape(self.call.name), self.arguments
+        head = f"<strong>{name}</strong> <code>{escape(on_a_line(arguments))}</code>"
+        if self.result is None:
+            return f'<div class="llmkit-tool {_PLAIN}" style="{PANEL}">{head} <span style="{QUIET}">· {escape(self.doing)}</span></div>'
+        tint = f";color:{AMBER}" if self.failed else ""
+        came = f'<span style="{QUIET}{tint}">→ {escape(on_a_line(self.said))}</span>'
+        whole = "".join(
+            f'<pre style="{CODE}">{escape(cut(text))}</pre>' for text in (arguments, self.said) if text
+        )
+        return (
+            f'<details class="llmkit-tool {_PLAIN}" style="{PANEL}"><summary style="{_SUMMARY}">{head} {came}</summary>'
+            f"{whole}</details>"
+        )
+
+    def plain(self) -> str:
+        """One line.
+
+        >>> Used(ToolCallPart("1", "add", {"a": 1}), ToolResultPart("1", "2", "add")).plain()
+        '[add({"a": 1}) → 2]'
+        """
+        name = to_text(self.call.name)
+        if self.result is None:
+            return f"[asks for {name}({cut(self.arguments)})]"
+        return (
+            f"[{name}({on_a_line(self.arguments)}) {'failed' if self.failed else '→'} {on_a_line(self.said)}]"
+        )
+
+    def markdown(self) -> str:
+        """A line of safe Markdown."""
+        if self.result is None:
+            return to_markdown(f"Asks for `{self.call.name}`")
+        name, arguments, said = (
+            text.replace("`", "ˋ")
+            for text in (self.call.name, on_a_line(self.arguments), on_a_line(self.said))
+        )
+        return to_markdown(f"`{name}({arguments})` {'failed' if self.failed else '→'} `{said or ' '}`")
+
+
+def tool_html(call: ToolCallPart) -> str:
+    """A call that nobody answers here: it is for the user to see, whole."""
+    broken = "" if call.valid else f' <span style="{QUIET}">(not valid JSON)</span>'
+    return (
+        f'<div class="llmkit-tool {_PLAIN}" style="{PANEL}"><strong>{escape(call.name)}</strong>{broken}'
+        f'<pre style="{CODE}">{escape(mask(call.arguments_json))}</pre></div>'
+    )
+
+
+def used(calls: Sequence[ToolCallPart], results: Iterable[ToolResultPart]) -> list[Used]:
+    """Calls with their results, in the order of the calls."""
+    rest = list(results)
+    out = []
+    for call in calls:
+        found = next((r for r in rest if r.id == call.id and r.name in (call.name, None, "")), None)
+        if found is not None:
+            rest.remove(found)
+        out.append(Used(call, found))
+    return out
+
+
+def on_a_line(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= ON_A_LINE else f"{line[: ON_A_LINE - 1]}…"
+
+
+def cut(text: str) -> str:
+    """A text of a bearable length."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n… ({len(text):,} characters in all)"
+
+
+class Trail:
+    """What stands above the words that are being written: earlier words, thoughts and calls, as HTML."""
+
+    def __init__(self) -> None:
+        self._done: list[str | Used] = []
+
+    @property
+    def open(self) -> bool:
+        """Is a call what came last? Words that come now begin a new round."""
+        return bool(self._done) and isinstance(self._done[-1], Used)
+
+    def words(self, html: str) -> None:
+        """Words (safe HTML) that are followed by a call."""
+        if html:
+            self._done.append(html)
+
+    def call(self, event: ToolCall) -> None:
+        """A tool is asked for."""
+        self._done.append(Used(ToolCallPart(event.id, event.name, event.arguments), doing="…"))
+
+    def doing(self, name: str, arguments: object, what: str) -> None:
+        """What goes on with the first open call of that name with these arguments."""
+        for at, each in enumerate(self._done):
+            if (
+                isinstance(each, Used)
+                and each.result is None
+                and each.call.name == name
+                and each.call.arguments == arguments
+            ):
+                self._done[at] = replace(each, doing=what)
+                return
+
+    def result(self, event: ToolResult) -> None:
+        """A tool has answered, or failed."""
+        for at, each in enumerate(self._done):
+            if (
+                isinstance(each, Used)
+                and each.result is None
+                and (each.call.id, each.call.name) == (event.id, event.name)
+            ):
+                came = ToolResultPart(event.id, event.content, event.name, is_error=event.is_error)
+                self._done[at] = replace(each, result=came, doing="")
+                return
+
+    @property
+    def html(self) -> str:
+        """All of it."""
+        return "".join(each if isinstance(each, str) else each.html() for each in self._done)
