@@ -1,5 +1,5 @@
 """Whether a tool may run: who is asked, call by call, and what the answer means. How a user is asked in a
-notebook is the business of ``notebook/tools.py``."""
+notebook is the business of ``notebook/consent.py``."""
 
 from __future__ import annotations
 

@@ -50,6 +50,12 @@ def _is_value(value: Any) -> bool:
     return not (issubclass(type(value), type | ModuleType) or callable(value))
 
 
+def _is_tool(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_is_tool(each) for each in value)
+    return callable(value) and not issubclass(type(value), type)
+
+
 def _is_schema(value: Any) -> bool:
     return issubclass(type(value), type | dict)
 
@@ -63,7 +69,7 @@ _VALUES: dict[str, Callable[[Known, str], Iterable[str]]] = {
     "--out": lambda known, _: known.called(_is_value),
     "--attach": lambda known, word: [*known.called(_is_value), *_files(word)],
     "--schema": lambda known, _: known.called(_is_schema),
-    "--tool": lambda known, _: known.called(callable),
+    "--tool": lambda known, _: known.called(_is_tool),
     "--conversation": lambda known, _: known.conversations,
 }
 _SHORT = {

@@ -12,8 +12,9 @@ from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message, TextPart, message_from_json, message_to_json
-from llmkit.core.reply import Reply
+from llmkit.core.reply import Reply, Step
 from llmkit.models.catalogue import ModelFacts
+from llmkit.notebook.rounds import used
 
 FORMAT = "llmkit-conversation"
 VERSION = 1
@@ -33,15 +34,16 @@ class Turn:
     cell: str | None = None
     run: int | None = None
 
-    def answer(self, model: str) -> Message:
-        """The answer as it is sent back to that model.
+    def answer(self, model: str, *, tools: bool = True) -> tuple[Message, ...]:
+        """The answer as it is sent back to that model, with what tools said on the way.
 
-        Thoughts and signatures go back to the model they came from, whole; others get the words alone.
+        Thoughts, signatures and calls go back to the model they came from, whole; others get the words alone, and
+        so does one that will not hear of ``tools``.
         """
         reply = self.reply
         if reply.complete and reply.stop_reason in _WHOLE and not reply.tool_calls and self.model == model:
-            return reply.message
-        return Message.assistant(reply.text or reply.refusal or "")
+            return reply.turn if tools else (reply.message,)
+        return (Message.assistant(reply.text or reply.refusal or ""),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,11 @@ class Conversation:
         costs = (turn.reply.cost for turn in self.turns if not turn.reply.simulated)
         return sum((c.amount for c in costs if c.amount is not None and c.currency == "USD"), Decimal(0))
 
-    def messages(self, model: str) -> tuple[Message, ...]:
+    def messages(self, model: str, *, tools: bool = True) -> tuple[Message, ...]:
         """All of it, as it is sent to that model before the next question."""
-        return tuple(message for turn in self.turns for message in (turn.asked, turn.answer(model)))
+        return tuple(
+            message for turn in self.turns for message in (turn.asked, *turn.answer(model, tools=tools))
+        )
 
 
 def worth_keeping(reply: Reply) -> bool:
@@ -192,8 +196,13 @@ def to_markdown(talk: Conversation, title: str = "Conversation") -> str:
         out.append("\n\n".join(_said(turn.asked)))
         marks = "" if turn.reply.complete else ", partial"
         out.append(f"## {number}. {turn.model or turn.reply.model or 'Answer'} ({cost_of(turn)}{marks})")
-        out.append(turn.reply.text or turn.reply.refusal or "")
-    return "\n\n".join(part.strip("\n") for part in out) + "\n"
+        *earlier, last = turn.reply.steps or (Step(turn.reply),)
+        for step in (*earlier, Step(turn.reply, last.results)):
+            out.append(step.reply.text or step.reply.refusal or "")
+            out += [
+                f"    {each.plain()}" for each in used(step.reply.tool_calls, step.results) if each.result
+            ]
+    return "\n\n".join(part.strip("\n") for part in out if part) + "\n"
 
 
 def cost_of(turn: Turn) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Enum, Float, Integer, Unicode, Union
+from traitlets import Bool, Enum, Float, Integer, List, Unicode, Union
 from traitlets.config import Config, Configurable
 
 from llmkit.engine.session import default_session
@@ -21,6 +21,8 @@ from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.live import MODES
 from llmkit.notebook.options import THINK
 from llmkit.providers import config as configs
+
+_EMPTY: tuple[Any, ...] = ("", None, [])
 
 
 def _above_zero(kind: type[Any], words: str) -> Any:
@@ -43,6 +45,11 @@ class LLMKit(Configurable):
     timeout = _above_zero(Float, "Seconds after which a cell gives up.")
     budget = _above_zero(Float, "Dollars that one cell may cost at most.")
     tag = Unicode("", help="The tag of a cell's calls in usage().").tag(config=True)
+    tools = Union(
+        [List(Unicode()), Unicode()], default_value="", help="Names of functions that the model may call."
+    ).tag(config=True)
+    yes_tools = Bool(False, help="Let tools run without asking.").tag(config=True)
+    max_rounds = _above_zero(Integer, "How often tools may run before an answer must come.")
     raw = Bool(False, help="Send prompts as they are: {{ }} means nothing.").tag(config=True)
     quiet = Bool(False, help="Show nothing; the reply is still returned.").tag(config=True)
     history = Bool(True, help="Do cells go on from the cells before?").tag(config=True)
@@ -63,7 +70,7 @@ class LLMKit(Configurable):
         Setting(value=True, origin='built in')
         """
         value = getattr(self, name)
-        if name in self.config.get("LLMKit", {}) and value not in ("", None):
+        if name in self.config.get("LLMKit", {}) and value not in _EMPTY:
             return Setting(value, "%config")
         for origin, values in _sections():
             if (written := values.get(name)) is not None:
@@ -73,7 +80,7 @@ class LLMKit(Configurable):
     def value(self, name: str) -> Any:
         """The value that is in force; empty ones are ``None``."""
         value = self.in_force(name).value
-        return None if value == "" else value
+        return None if value in _EMPTY else value
 
     def put(self, name: str, value: Any) -> None:
         """What ``%config LLMKit.NAME = VALUE`` does."""

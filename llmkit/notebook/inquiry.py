@@ -16,8 +16,11 @@ from llmkit.core.request import Request
 from llmkit.core.signal import Signal
 from llmkit.engine import estimate
 from llmkit.engine.budget import budget
+from llmkit.engine.consent import Consent
 from llmkit.engine.estimate import Estimate
 from llmkit.engine.session import as_options, as_prompt
+from llmkit.engine.tool_loop import DEFAULT_ROUNDS
+from llmkit.engine.toolbox import Toolbox
 from llmkit.models.catalogue import facts
 from llmkit.models.tokens import TokenCount, estimate_tokens
 from llmkit.notebook.conversation import Conversation, check_room
@@ -41,6 +44,8 @@ class Inquiry:
     system: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
+    tools: Toolbox = field(default_factory=Toolbox)
+    max_rounds: int = DEFAULT_ROUNDS
     timeout: float | None = None
     budget: float | None = None
     tag: str | None = None
@@ -56,12 +61,17 @@ class Inquiry:
     @property
     def messages(self) -> tuple[Message, ...]:
         """What was said before, and the question."""
-        return (*self.history.messages(self.model), self.asked)
+        # Anthropic's API takes calls of earlier rounds only beside tools that are offered still.
+        tools = bool(self.tools.specs) or self.provider.wire != "anthropic.messages"
+        return (*self.history.messages(self.model, tools=tools), self.asked)
 
     def tokens(self) -> TokenCount:
         """About how long the words of it are. Pictures and files are not counted."""
         schema = "" if self.schema is None else str(self.schema)
-        return estimate_tokens("\n".join((self.system or "", schema, *(m.text for m in self.messages))))
+        tools = "".join(str(spec) for spec in self.tools.specs)
+        return estimate_tokens(
+            "\n".join((self.system or "", schema, tools, *(m.text for m in self.messages)))
+        )
 
     def check(self) -> str:
         """Refuse what can't fit the model; the result is a warning, or ""."""
@@ -75,8 +85,8 @@ class Inquiry:
             )
         return check_room(known, self.tokens().value, self.options.get("max_tokens"), len(self.history.turns))
 
-    def send(self, session: Session) -> Stream:
-        """Ask it."""
+    def send(self, session: Session, consent: Consent | None = None) -> Stream:
+        """Ask it. ``consent`` is asked before a tool runs."""
         purse: AbstractContextManager[Any] = nullcontext() if self.budget is None else budget(self.budget)
         with purse:
             return session.stream(
@@ -84,6 +94,9 @@ class Inquiry:
                 model=self.written,
                 system=self.system,
                 schema=self.schema,
+                tools=self.tools,  # type: ignore[arg-type]  # made already, of what was named
+                max_rounds=self.max_rounds,
+                consent=consent,
                 signal=Signal.timeout(self.timeout) if self.timeout else None,
                 tag=self.tag,
                 cell=self.cell,
@@ -99,6 +112,7 @@ class Inquiry:
             system=self.system,
             options=as_options(self.options),
             schema=self.schema,
+            tools=self.tools.specs,
         )
         found = estimate.of(session, self.provider, request)
         return "\n".join([*self._written(), "", *self._figures(found), *found.notes])
@@ -107,6 +121,9 @@ class Inquiry:
         out = [f"Dry run: nothing was sent. To {self.model}:"]
         if self.system:
             out += ["", "[system]", self.system]
+        if self.tools.specs:
+            names = (f"{spec.name}: {spec.description.partition(chr(10))[0]}" for spec in self.tools.specs)
+            out += ["", "[tools]", *names]
         for message in self.messages:
             out += ["", f"[{message.role}]", *_parts(message)]
         return out

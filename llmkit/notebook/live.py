@@ -29,10 +29,12 @@ from llmkit.core.events import (
 from llmkit.core.reply import Reply
 from llmkit.notebook.incremental import Incremental
 from llmkit.notebook.pane import Pane, offer
+from llmkit.notebook.rounds import Trail, called, on_a_line, used
 from llmkit.notebook.safe import escape
-from llmkit.notebook.static import QUIET, reply_bundle, seconds, what_is_missing
+from llmkit.notebook.static import QUIET, reply_bundle, seconds, steps_of, what_is_missing
 from llmkit.notebook.terminal import TerminalView
 from llmkit.notebook.throttle import Throttle
+from llmkit.providers.keys import mask
 
 Mode = Literal["live", "final", "none"]
 #: What may be asked for: ``html`` is ``live`` without the pane.
@@ -104,6 +106,7 @@ class LiveAnswer:
         self._terminal = TerminalView(terminal) if terminal is not None and mode != "none" else None
         self._clock = clock
         self._throttle = Throttle(clock=clock)
+        self._trail = Trail()
         self._page = Incremental()
         self._text: list[str] = []
         self._thinking = ""
@@ -153,7 +156,11 @@ class LiveAnswer:
             return
         if self._terminal is not None:
             if self.mode == "final":
-                self._terminal.text(reply.text)
+                for step in steps_of(reply):
+                    self._terminal.text(step.reply.text)
+                    for each in used(step.reply.tool_calls, step.results):
+                        if each.result is not None:
+                            self._terminal.note(each.plain())
             self._terminal.end(reply, said)
         elif self.mode == "live":
             self._output.update(reply_bundle(reply, said))
@@ -161,6 +168,13 @@ class LiveAnswer:
                 self._pane.close()
         elif has_something(reply):
             self._output.show(reply_bundle(reply, said))
+
+    def pause(self, call: ToolCall, doing: str) -> None:
+        """What goes on with a call now; it is shown at once, for the cell may be about to wait."""
+        self._trail.doing(call, doing)
+        self._status = f"{call.name} {doing}"
+        if self._sends_frames:
+            self._push()
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -177,10 +191,16 @@ class LiveAnswer:
                 self._status = "thinking"
             case ToolCallDelta(_, _, name):
                 self._status = f"asking for {name}" if name else self._status
-            case ToolCall(_, name, _):
-                self._status = f"asking for {name}"
-            case ToolResult(_, name, _, is_error):
-                self._status = f"{name} {'failed' if is_error else 'answered'}"
+            case ToolCall(_, name, arguments):
+                self._close_words()
+                self._trail.call(event)
+                self._say(on_a_line(mask(called(name, arguments))), f"asking for {name}")
+            case ToolResult(_, name, content, is_error):
+                self._trail.result(event)
+                self._say(
+                    f"{'✗' if is_error else '→'} {on_a_line(mask(content))}",
+                    f"{name} {'failed' if is_error else 'answered'}",
+                )
             case Retrying(attempt, delay, error):
                 self._say(f"{error.what} Attempt {attempt + 1} in {seconds(delay)}.")
             case Rerouted(origin, target, why, anew):
@@ -193,8 +213,18 @@ class LiveAnswer:
                 assert_never(event)
         self._fresh = True
 
-    def _say(self, words: str) -> None:
-        self._status = words
+    def _close_words(self) -> None:
+        """A call ends what was being written; words that come later are a new answer below it."""
+        thoughts, _ = self._body()
+        text = self._text[0] if self._text else ""
+        self._trail.words(thoughts + (self._page.finish(text) if text else ""))
+        self._text, self._page = [], Incremental()
+        self._thinking, self._thought_words = "", 0
+        if self._pane is not None:
+            self._pane.start_over()
+
+    def _say(self, words: str, status: str = "") -> None:
+        self._status = status or words
         if self._terminal is not None:
             self._terminal.note(words)
 
@@ -226,7 +256,8 @@ class LiveAnswer:
     def _patch(self, pane: Pane) -> int:
         """What is new goes into the pane, and the pane, the first time, into the output."""
         head, _ = self._body()
-        pane.send(frozen=self._page.frozen, tail=self._page.tail, head=head, line=self._line())
+        before = self._trail.html
+        pane.send(before=before, head=head, frozen=self._page.frozen, tail=self._page.tail, line=self._line())
         if not self._in_pane:
             self._in_pane = True
             self._throttle = self._throttle.slowed(_PATCHES_PER_SECOND)
@@ -244,7 +275,7 @@ class LiveAnswer:
         """The answer so far. Plain text waits for the end: a page that shows frames shows HTML."""
         head, body = self._body()
         return {
-            "text/html": f'<div class="llmkit-reply" style="max-width:56em">{head}{body}'
+            "text/html": f'<div class="llmkit-reply" style="max-width:56em">{self._trail.html}{head}{body}'
             f'<div class="llmkit-live tex2jax_ignore mathjax_ignore" style="{_LIVE_LINE}">{escape(self._line())}</div></div>',
             "text/plain": f"… {escape(self.label)}".strip(),
         }

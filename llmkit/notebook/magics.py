@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from llmkit.core.errors import Aborted, ConfigError
+from llmkit.core.errors import Aborted, BadRequest, ConfigError
 from llmkit.core.messages import Message, Part, TextPart
 from llmkit.engine.session import default_session
 from llmkit.engine.structured import Shape
+from llmkit.engine.tool_loop import DEFAULT_ROUNDS
+from llmkit.engine.toolbox import Toolbox
 from llmkit.notebook import background, several
 from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
+from llmkit.notebook.consent import Desk, Trust, can_ask, nobody_to_ask
 from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
 from llmkit.notebook.defaults import LLMKit
 from llmkit.notebook.formats import FORMATS, shape_of, value_of
@@ -38,10 +41,12 @@ from llmkit.notebook.options import (
     positive,
     read_line,
     read_prompt_line,
+    rounds,
     usage_error,
     whole,
 )
 from llmkit.notebook.prompt import fill
+from llmkit.notebook.tools import names_in, tools_named
 from llmkit.notebook.trouble import NoTrouble, Witness
 from llmkit.notebook.visible import to_text
 
@@ -68,6 +73,8 @@ class LLMMagics(Magics):
         #: The conversations of this kernel by name; "" is the notebook's own.
         self.conversations: dict[str, Conversation] = {}
         self._adding = threading.Lock()
+        #: The tools that need not ask any more.
+        self.trust = Trust()
 
     @no_var_expand
     @magic_arguments()
@@ -82,6 +89,16 @@ class LLMMagics(Magics):
         "-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (may be repeated)"
     )
     @argument("--schema", metavar="VAR", help="a JSON schema, pydantic model or dataclass to follow")
+    @argument(
+        "-t",
+        "--tool",
+        dest="tools",
+        action="append",
+        metavar="FUNCTION",
+        help="let the model call this function of yours; it asks before (may be repeated)",
+    )
+    @argument("--yes-tools", action="store_true", help="let tools run without asking")
+    @argument("--max-rounds", type=rounds, metavar="N", help="how often tools may run (10)")
     @argument("-f", "--format", choices=FORMATS, help="what the answer is made into: see _llm_value")
     @argument("-c", "--conversation", metavar="NAME", help="go on with the conversation of that name")
     @argument("--new", action="store_true", help="start the conversation over")
@@ -108,6 +125,9 @@ class LLMMagics(Magics):
 
         A cell goes on from the cells before it (-c, --new, --no-history); a line stands alone.
         %llm help lists what else there is: %llm chat, %llm models, %llm usage ...
+
+        With -t, the model may call a function of yours: type hints and docstring tell it how. You are
+        asked before each call: [y]es, [n]o, [a]lways this tool, [q]uit.
 
         {{ expr }} in the prompt becomes the value of that expression over your variables (a DataFrame
         becomes a table); \\{{ stands for the braces themselves.
@@ -138,7 +158,8 @@ class LLMMagics(Magics):
         before, news = self._before(talk, new=asked.new)
         shape = None if asked.schema is None else shape_of(asked.schema, self._ip.user_ns)
         inquiry = self._inquiry(asked, model, Message.user(*parts, *attached), before)
-        inquiry = replace(inquiry, schema=None if shape is None else shape.schema)
+        box, desk = self._tools(asked)
+        inquiry = replace(inquiry, schema=None if shape is None else shape.schema, tools=box)
         inquiries = several.inquiries(inquiry, asked.compare) if asked.several else [inquiry]
         notes += [note for note in (news, *(one.check() for one in inquiries)) if note]
         if asked.dry_run:
@@ -160,9 +181,13 @@ class LLMMagics(Magics):
             self._add(name, talk, asked, inquiry, reply)
 
         if asked.bg:
+            if desk is not None:
+                raise nobody_to_ask("with --bg")
             return self._leave_running(inquiry, display, asked.out, add)
+        if desk is not None and not can_ask(self._ip):
+            raise nobody_to_ask()
         answer = answer_for(self._ip, inquiry.model, display)
-        reply = self._follow(inquiry.send(default_session()), answer, asked.out, add)
+        reply = self._follow(inquiry.send(default_session(), desk), answer, asked.out, add, desk)
         if wanted != "md":
             self._make(reply, wanted, shape, asked.out, quiet=quiet)
         return reply
@@ -207,6 +232,7 @@ class LLMMagics(Magics):
             return self.defaults.value(name) if given is None else given
 
         options = {name: said(name) for name in ("temperature", "max_tokens", "think")}
+        rounds = said("max_rounds")
         return Inquiry(
             message,
             provider,
@@ -215,12 +241,23 @@ class LLMMagics(Magics):
             history=before,
             system=asked.system or before.system or self.defaults.value("system"),
             options={name: value for name, value in options.items() if value is not None},
+            max_rounds=DEFAULT_ROUNDS if rounds is None else rounds,
             timeout=said("timeout"),
             budget=said("budget"),
             tag=said("tag"),
             cell=_cell_id(self._ip),
             run=self._ip.execution_count,
         )
+
+    def _tools(self, asked: Line) -> tuple[Toolbox, Desk | None]:
+        """The tools of a cell, and where they have to ask; ``None`` where they need not."""
+        if asked.several:  # those of the settings are for cells that can use them
+            return Toolbox(), None
+        configured = self.defaults.value("tools") or ()
+        configured = (configured,) if isinstance(configured, str) else configured
+        box = tools_named(names_in(asked.tools or configured), self._ip.user_ns)
+        free = asked.yes_tools or self.defaults.value("yes_tools") or self.trust.holds_all(box.tools.values())
+        return box, None if free else Desk(box, self.trust)
 
     # -- the conversation -----------------------------------------------------------------------
 
@@ -295,21 +332,33 @@ class LLMMagics(Magics):
     # -- the answer -----------------------------------------------------------------------------
 
     def _follow(
-        self, stream: Stream, answer: LiveAnswer, out: str | None, add: Callable[[Reply], None]
+        self,
+        stream: Stream,
+        answer: LiveAnswer,
+        out: str | None,
+        add: Callable[[Reply], None],
+        desk: Desk | None = None,
     ) -> Reply:
         """Show the stream to its end, whatever that is, and keep the reply."""
         try:
             answer.start(stream.stop)
             for batch in stream.batches():
                 answer.take(batch)
+                if desk is not None:
+                    desk.serve(stream, answer.pause)
         except KeyboardInterrupt:
             partial = _last_word(stream)
             self._keep(partial, out)
             add(partial)
             answer.end(partial, "Interrupted. This is the answer as far as it came.")
             raise Interrupted.answer(partial, *([out] if out else []), "_llm") from None
+        except BadRequest:  # nobody could be asked
+            answer.end(_last_word(stream), "No tool could be allowed.")
+            raise
         finally:
             stream.close()
+            if desk is not None:
+                desk.close()
         error = stream.error
         reply = stream.partial
         if error is not None and not isinstance(error, Aborted):

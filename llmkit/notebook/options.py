@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from IPython.core.magic_arguments import MagicArgumentParser
 
 THINK = ("off", "low", "medium", "high", "max")
-FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run", "--bg")
+FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run", "--bg", "--yes-tools")
 VALUED = (
     "-a", "--attach", "-f", "--format", "--schema", "--compare", "--repeat",
     "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
-    "--temperature", "--think", "--timeout",
+    "--temperature", "--think", "--timeout", "-t", "--tool", "--max-rounds",
 )  # fmt: skip
 #: Options that do not go together. A comparison is no turn of a conversation, and has an answer for each model.
 _AT_ODDS = (
     ("--no-history", "-c"), ("--no-history", "--new"),
-    ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "--bg"),
-    ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "--bg"),
+    ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "--bg"), ("--compare", "-t"),
+    ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "--bg"), ("--repeat", "-t"),
     ("--bg", "-f"),
 )  # fmt: skip
-_FIELDS = {"-c": "conversation", "-f": "format", "-m": "model", "MODEL": "words"}
+_FIELDS = {"-c": "conversation", "-f": "format", "-m": "model", "MODEL": "words", "-t": "tools"}
 _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 _OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
 _NAME = re.compile(r"[\w-]+")
@@ -37,7 +37,7 @@ _MOST_REPEATS = 100
 _COMMA = re.compile(r",(?![a-z]+=)")
 USAGE = (
     "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] "
-    "[--schema VAR] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] "
+    "[--schema VAR] [-t FUNCTION] [--yes-tools] [--max-rounds N] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] "
     "[--tag T] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
 )
 
@@ -60,6 +60,9 @@ class Line:
     attach: tuple[str, ...] = ()
     schema: str | None = None
     format: str | None = None
+    tools: tuple[str, ...] = ()
+    yes_tools: bool = False
+    max_rounds: int | None = None
     compare: tuple[str, ...] = ()
     repeat: int | None = None
     bg: bool = False
@@ -93,7 +96,7 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
         raise usage_error(f"-o takes the name of a variable, not {name!r}")
     if (name := values["conversation"]) is not None and not is_name(name):
         raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
-    several = {name: tuple(values[name] or ()) for name in ("words", "attach", "compare")}
+    several = {name: tuple(values[name] or ()) for name in ("words", "attach", "compare", "tools")}
     asked = Line(**{**values, **several})
     for one, other in _AT_ODDS:
         if _is_given(asked, one) and _is_given(asked, other):
@@ -159,6 +162,14 @@ def whole(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens above 0")
+    return number
+
+
+def rounds(text: str) -> int:
+    """How often tools may run."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rounds above 0")
     return number
 
 

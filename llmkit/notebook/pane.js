@@ -1,6 +1,6 @@
 // The page's side of pane.py. It writes only what the kernel made safe, and loads nothing.
 export default () => {
-  const now = { frozen: "", tail: "", head: "", line: "", stopping: false };
+  const now = { before: "", frozen: "", tail: "", head: "", line: "", stopping: false };
   const views = new Set();
   let next = 0, heard = false;
 
@@ -11,7 +11,7 @@ export default () => {
     next = patch.n + 1;
     now.frozen += patch.add ?? "";
     if (patch.tail !== undefined) patch.tail = now.tail.slice(0, patch.keep ?? 0) + patch.tail;
-    for (const name of ["tail", "head", "line"]) now[name] = patch[name] ?? now[name];
+    for (const name of ["before", "tail", "head", "line"]) now[name] = patch[name] ?? now[name];
     for (const view of views) view.add(patch);
   };
 
@@ -41,6 +41,7 @@ export default () => {
       el.dataset.lmSuppressShortcuts = "true";  // so that Enter presses the button, not JupyterLab's
       const plain = "tex2jax_ignore mathjax_ignore";
       const reply = make("div", "llmkit-reply", el);
+      const before = make("div", "llmkit-before", reply);
       const head = make("div", `llmkit-head ${plain}`, reply);
       const text = make("div", `llmkit-md ${plain}`, reply);
       const frozen = make("div", "llmkit-piece", text), tail = make("div", "llmkit-piece", text);
@@ -64,6 +65,7 @@ export default () => {
         frame = 0;
         if (added) frozen.insertAdjacentHTML("beforeend", added);
         if (patch.tail !== undefined) tail.innerHTML = patch.tail;
+        if (patch.before !== undefined) before.innerHTML = patch.before;
         if (patch.head !== undefined) head.innerHTML = patch.head;
         if (patch.line !== undefined) line.textContent = patch.line;
         added = ""; patch = {};

@@ -56,8 +56,12 @@ class Pane:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._comm.comm_id}
         return {VIEW: view, "text/plain": "…"}
 
-    def send(self, *, frozen: str, tail: str, head: str, line: str) -> None:
-        """Send what is new: finished blocks, what of the tail differs, and the other two where they have changed.
+    def start_over(self) -> None:
+        """The words begin anew: what was sent of them is forgotten."""
+        self._whole = True
+
+    def send(self, *, frozen: str, tail: str, head: str, line: str, before: str = "") -> None:
+        """Send what is new: finished blocks, what of the tail differs, and the others where they have changed.
 
         All of it is safe HTML, but for ``line`` (text). The page puts the tail together before it shows it.
         """
@@ -69,7 +73,7 @@ class Pane:
             patch["whole"] = True
         if len(frozen) > self._frozen:
             patch["add"] = frozen[self._frozen :]
-        now = {"tail": tail, "head": head, "line": line}
+        now = {"before": before, "tail": tail, "head": head, "line": line}
         patch.update({name: value for name, value in now.items() if self._seen.get(name) != value})
         if "tail" in patch and (same := _shared(self._seen.get("tail", ""), tail)):
             patch["tail"], patch["keep"] = tail[same:], _units(tail[:same])

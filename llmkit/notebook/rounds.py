@@ -7,8 +7,10 @@ whole is in ``reply.steps``. ``Trail`` is for the eye while an answer comes. Whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from llmkit.core.events import ToolCall, ToolResult
 from llmkit.core.messages import ToolCallPart, ToolResultPart
@@ -34,8 +36,13 @@ class Used:
 
     @property
     def arguments(self) -> str:
-        """What it was called with, as one line of JSON, without keys."""
+        """What it was called with, as JSON, without keys."""
         return mask(to_text(self.call.arguments_json))
+
+    @property
+    def line(self) -> str:
+        """The call as one writes it, on a line."""
+        return on_a_line(mask(to_text(called(self.call.name, self.call.arguments))))
 
     @property
     def said(self) -> str:
@@ -55,42 +62,40 @@ class Used:
         """A panel: name, arguments and result on one line, which unfolds; open where it waits for an answer."""
         if self.result is None and not self.doing:
             return tool_html(self.call)
-        name, arguments = escape(self.call.name), self.arguments
-        head = f"<strong>{name}</strong> <code>{escape(on_a_line(arguments))}</code>"
+        head = f'<code style="background:none">{escape(self.line)}</code>'
         if self.result is None:
-            return f'<div class="llmkit-tool {_PLAIN}" style="{PANEL}">{head} <span style="{QUIET}">· {escape(self.doing)}</span></div>'
+            doing = f'<span style="{QUIET}">· {escape(self.doing)}</span>'
+            return f'<div class="llmkit-tool {_PLAIN}" style="{PANEL}">{head} {doing}</div>'
         tint = f";color:{AMBER}" if self.failed else ""
-        came = f'<span style="{QUIET}{tint}">→ {escape(on_a_line(self.said))}</span>'
+        came = f'<span style="{QUIET}{tint}">{self._arrow} {escape(on_a_line(self.said))}</span>'
         whole = "".join(
-            f'<pre style="{CODE}">{escape(cut(text))}</pre>' for text in (arguments, self.said) if text
+            f'<pre style="{CODE}">{escape(cut(text))}</pre>' for text in (self.arguments, self.said) if text
         )
         return (
-            f'<details class="llmkit-tool {_PLAIN}" style="{PANEL}"><summary style="{_SUMMARY}">{head} {came}</summary>'
-            f"{whole}</details>"
+            f'<details class="llmkit-tool {_PLAIN}" style="{PANEL}">'
+            f'<summary style="{_SUMMARY}">{head} {came}</summary>{whole}</details>'
         )
+
+    @property
+    def _arrow(self) -> str:
+        return "✗" if self.failed else "→"
 
     def plain(self) -> str:
         """One line.
 
         >>> Used(ToolCallPart("1", "add", {"a": 1}), ToolResultPart("1", "2", "add")).plain()
-        '[add({"a": 1}) → 2]'
+        '[add(a=1) → 2]'
         """
-        name = to_text(self.call.name)
         if self.result is None:
-            return f"[asks for {name}({cut(self.arguments)})]"
-        return (
-            f"[{name}({on_a_line(self.arguments)}) {'failed' if self.failed else '→'} {on_a_line(self.said)}]"
-        )
+            return f"[asks for {to_text(self.call.name)}({cut(self.arguments)})]"
+        return f"[{self.line} {self._arrow} {on_a_line(self.said)}]"
 
     def markdown(self) -> str:
         """A line of safe Markdown."""
         if self.result is None:
             return to_markdown(f"Asks for `{self.call.name}`")
-        name, arguments, said = (
-            text.replace("`", "ˋ")
-            for text in (self.call.name, on_a_line(self.arguments), on_a_line(self.said))
-        )
-        return to_markdown(f"`{name}({arguments})` {'failed' if self.failed else '→'} `{said or ' '}`")
+        call, said = (text.replace("`", "ˋ") for text in (self.line, on_a_line(self.said)))
+        return to_markdown(f"`{call}` {self._arrow} `{said or ' '}`")
 
 
 def tool_html(call: ToolCallPart) -> str:
@@ -114,6 +119,18 @@ def used(calls: Sequence[ToolCallPart], results: Iterable[ToolResultPart]) -> li
     return out
 
 
+def called(name: str, arguments: Mapping[str, object] | str) -> str:
+    """A call as one writes it in Python.
+
+    >>> called("add", {"a": 1, "b": [2]})
+    'add(a=1, b=[2])'
+    """
+    if isinstance(arguments, str):
+        return f"{name}({arguments})"
+    given = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
+    return f"{name}({', '.join(given)})"
+
+
 def on_a_line(text: str) -> str:
     """The beginning of a text, on one line."""
     line = " ".join(text.split())
@@ -131,11 +148,6 @@ class Trail:
     def __init__(self) -> None:
         self._done: list[str | Used] = []
 
-    @property
-    def open(self) -> bool:
-        """Is a call what came last? Words that come now begin a new round."""
-        return bool(self._done) and isinstance(self._done[-1], Used)
-
     def words(self, html: str) -> None:
         """Words (safe HTML) that are followed by a call."""
         if html:
@@ -143,30 +155,23 @@ class Trail:
 
     def call(self, event: ToolCall) -> None:
         """A tool is asked for."""
-        self._done.append(Used(ToolCallPart(event.id, event.name, event.arguments), doing="…"))
+        self._done.append(Used(ToolCallPart(event.id, event.name, event.arguments), doing="running"))
 
-    def doing(self, name: str, arguments: object, what: str) -> None:
-        """What goes on with the first open call of that name with these arguments."""
-        for at, each in enumerate(self._done):
-            if (
-                isinstance(each, Used)
-                and each.result is None
-                and each.call.name == name
-                and each.call.arguments == arguments
-            ):
-                self._done[at] = replace(each, doing=what)
-                return
+    def doing(self, event: ToolCall, what: str) -> None:
+        """What goes on with a call."""
+        self._change(event, doing=what)
 
     def result(self, event: ToolResult) -> None:
         """A tool has answered, or failed."""
+        came = ToolResultPart(event.id, event.content, event.name, is_error=event.is_error)
+        self._change(event, result=came, doing="")
+
+    def _change(self, event: ToolCall | ToolResult, **changes: Any) -> None:
         for at, each in enumerate(self._done):
-            if (
-                isinstance(each, Used)
-                and each.result is None
-                and (each.call.id, each.call.name) == (event.id, event.name)
-            ):
-                came = ToolResultPart(event.id, event.content, event.name, is_error=event.is_error)
-                self._done[at] = replace(each, result=came, doing="")
+            if isinstance(each, str) or each.result is not None:
+                continue
+            if (each.call.id, each.call.name) == (event.id, event.name):
+                self._done[at] = replace(each, **changes)
                 return
 
     @property

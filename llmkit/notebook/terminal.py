@@ -69,8 +69,9 @@ class TerminalView:
             self._write(shown)
 
     def note(self, words: str) -> None:
-        """A line of ours (another attempt, another model)."""
-        self._write(f"{chr(10) if self._begun else ''}… {to_text(words)}\n")
+        """A line of ours (another attempt, another model, a tool)."""
+        self._write(f"{self._feed.end()}{chr(10) if self._begun else ''}… {to_text(words)}\n")
+        self._begun = False
 
     def end(self, reply: Reply, said: str = "") -> None:
         """The last line."""

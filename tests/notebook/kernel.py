@@ -68,14 +68,14 @@ class Kernel:
         self._seen: dict[str, list[dict[str, Any]]] = {}
         self._replies: dict[str, dict[str, Any]] = {}
 
-    def send(self, code: str, cell: str | None = None) -> str:
-        """Queue a cell."""
+    def send(self, code: str, cell: str | None = None, *, stdin: bool = False) -> str:
+        """Queue a cell; ``stdin`` says whether there is somebody whom it may ask."""
         content = {
             "code": code,
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": stdin,
         }
         message = self.client.session.msg(
             "execute_request", {**content, "stop_on_error": True}, metadata={"cellId": cell} if cell else {}
@@ -109,6 +109,14 @@ class Kernel:
             self._replies[reply["parent_header"].get("msg_id", "")] = reply["content"]
             if request in self._replies:
                 return self._replies[request]
+
+    def asked(self) -> str:
+        """What a cell asks the user for."""
+        return str(self.client.get_stdin_msg(timeout=60)["content"]["prompt"])
+
+    def answer(self, words: str) -> None:
+        """What the user answers."""
+        self.client.input(words)
 
     def subshell(self) -> str:
         """A second shell, which listens while the first is busy: what JupyterLab opens for its widgets."""
