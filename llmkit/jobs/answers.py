@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from llmkit.core.errors import BadRequest
 from llmkit.core.reply import Reply
 from llmkit.jobs import table
+from llmkit.jobs.blind import Veil
 from llmkit.jobs.games import Game, of_votes
 from llmkit.jobs.grid import Cell, rows
 from llmkit.jobs.summary import SUMMARY, summarize
@@ -30,10 +31,13 @@ Format = Literal["md", "csv", "json", "html"]
 class Answers:
     """The cells of a grid and what can be asked of them."""
 
-    def __init__(self, cells: Sequence[Cell], *, session: Session | None = None) -> None:
+    def __init__(self, cells: Sequence[Cell], *, session: Session | None = None, blind: bool = False) -> None:
         self.cells = tuple(cells)
+        self.interrupted = False
         self._session = session
         self._ballot = Ballot()
+        #: Which names are hidden, and in which order the answers stand.
+        self.veil = Veil(lambda cell: self._ballot.on(cell) is not None, on=blind)
 
     @property
     def replies(self) -> list[Reply | None]:
@@ -87,7 +91,7 @@ class Answers:
             case "md":
                 text = self._repr_mimebundle_()["text/markdown"]
             case "html":
-                text = import_module("llmkit.notebook.compare").page(self)
+                text = import_module("llmkit.notebook.compare_static").page(self)
             case _:
                 raise BadRequest(
                     f"Can't export as {format!r}.", hint='Formats are "md", "csv", "json" and "html".'
@@ -115,6 +119,23 @@ class Answers:
     def votes(self) -> list[Vote]:
         """All votes so far, by this method or in the widget; ``cmp.df["vote"]`` has them cell by cell."""
         return list(self._ballot)
+
+    def voted(self, cell: Cell) -> str | None:
+        """How a cell fared in the vote on its question: "won", "lost" or "tie"; ``None`` where there is none."""
+        return self._ballot.word(cell)
+
+    @property
+    def blind(self) -> bool:
+        """Are the models' names hidden until there is a vote? May be set at any time.
+
+        What is hidden is what is shown: a table like ``cmp.df`` has the names.
+        """
+        return self.veil.on
+
+    @blind.setter
+    def blind(self, on: bool) -> None:
+        self.veil.put(bool(on))
+        self._changed()
 
     def vote_on(self, cell: Cell) -> Vote | None:
         """The vote on the question of a cell, if there is one."""
@@ -147,7 +168,7 @@ class Answers:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         # The notebook's rooms are above this one; they are asked by name, at display time only.
-        bundle: dict[str, str] = import_module("llmkit.notebook.compare").comparison_bundle(self)
+        bundle: dict[str, str] = import_module("llmkit.notebook.compare_static").comparison_bundle(self)
         return bundle
 
     def _changed(self) -> None:
@@ -157,7 +178,7 @@ class Answers:
         return table.COLUMNS
 
     def _records(self) -> list[dict[str, Any]]:
-        return [table.record(cell) | {"vote": self._ballot.word(cell)} for cell in self.cells]
+        return [table.record(cell) | {"vote": self.voted(cell)} for cell in self.cells]
 
     def _games(self) -> tuple[list[Game], str | None]:
         """Who won against whom, and by whose word."""

@@ -44,11 +44,11 @@ class Comparison(Answers):
         display: str = "",
         make: Callable[[Question], Errand] | None = None,
         session: Session | None = None,
+        blind: bool = False,
     ) -> None:
-        super().__init__(cells, session=session)
+        super().__init__(cells, session=session, blind=blind)
         #: The cells of earlier prompts, where another was asked in their place.
         self.earlier: tuple[Cell, ...] = ()
-        self.interrupted = False
         self._at_once = at_once
         self._asked_to_stop = signal
         self._display = display
@@ -296,6 +296,7 @@ def compare(
     max_concurrency: int = AT_ONCE,
     session: Session | None = None,
     display: str = "",
+    blind: bool = False,
     **more: Any,
 ) -> Comparison:
     """Ask every model every prompt, all at once, and see the answers side by side.
@@ -303,7 +304,8 @@ def compare(
     Every combination of prompts, models, systems, temperatures and repeats is a cell. A cell that fails is that
     cell's business alone; Ctrl-C (or ``cmp.stop()``) stops the rest and keeps what is done, and ``cmp.rerun()``
     asks what is missing. ``timeout`` is for each cell. With ``block=False`` it returns at once, still running.
-    ``display`` says how a notebook shows it ("live", "final", "none"; else as LLMKIT_DISPLAY says).
+    ``display`` says how a notebook shows it ("live", "html", "final", "none"; else as LLMKIT_DISPLAY says). With
+    ``blind=True`` the names are hidden, and the answers shuffled, until there is a vote.
     Further options are those of ``Session.stream``; what is known to be wrong raises before anything is sent.
 
     >>> cmp = llmkit.compare("Why is the sky blue?", models=["sim/swift", "sim/sage"], repeats=3)  # doctest: +SKIP
@@ -328,7 +330,9 @@ def compare(
         return Errand(_beginning(place, question, given))
 
     cells = [Cell(number, question, make(question)) for number, question in enumerate(asked)]
-    made = Comparison(cells, at_once=at_once, signal=signal, display=display, make=make, session=place)
+    made = Comparison(
+        cells, at_once=at_once, signal=signal, display=display, make=make, session=place, blind=blind
+    )
     return made.start(block=block)
 
 

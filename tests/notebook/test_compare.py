@@ -13,7 +13,8 @@ from llmkit.core.usage import Usage
 from llmkit.jobs.compare import Comparison
 from llmkit.jobs.grid import Cell, Question
 from llmkit.jobs.pump import Errand
-from llmkit.notebook.compare import LiveGrid, comparison_bundle
+from llmkit.notebook.compare import LiveGrid
+from llmkit.notebook.compare_static import comparison_bundle
 from llmkit.notebook.progress import ProgressLine
 
 STEADY = "sim/bench:tokens=120,rate=150,ttft=0"
@@ -49,14 +50,18 @@ def answered(text, **more):
     )
 
 
-def comparison(*terminals, models=None, label="Why?", system=None):
+def comparison(*terminals, models=None, repeats=None, label="Why?", system=None):
     cells = []
     for number, terminal in enumerate(terminals):
         errand = Errand(lambda stop: None)
         if terminal is not None:
             errand.end(terminal)
         model = models[number] if models else f"model-{number}"
-        cells.append(Cell(number, Question(label, label, model, system), errand))
+        cells.append(
+            Cell(
+                number, Question(label, label, model, system, None, repeats[number] if repeats else 1), errand
+            )
+        )
     return Comparison(cells)
 
 
@@ -130,13 +135,14 @@ class TestWhileItComes:
 
 
 class TestTheStaticForm:
-    def test_each_pane_has_its_model_above_and_its_figures_below(self, look):
+    def test_a_table_holds_the_figures_and_panes_the_answers(self, look):
         page = look(comparison_bundle(comparison(Done(answered("**Yes.**")), FAILED))["text/html"])
         words = " ".join(page.words)
         assert page.faults == []
         for said in (
-            "model-0", "Yes.", "TTFT 0.50 s · 10 tok/s · 2.5 s · 9 → 20 tokens · unpriced",
-            "model-1", "The provider broke. Its own words.",
+            "Model Status TTFT Pace Time Tokens Cost Ended",
+            "model-0 ✓ done 0.50 s 10 tok/s 2.5 s 9 → 20 unpriced stop", "model-1 ✗ failed",
+            "Yes.", "The provider broke. Its own words.",
             "2 answers from 2 models · 1 done, 1 failed",
         ):  # fmt: skip
             assert said in words
@@ -160,10 +166,39 @@ class TestTheStaticForm:
         assert markdown.index("#### model-0") < markdown.index("**Yes.**") < markdown.index("#### model-1")
 
     def test_more_than_one_question_to_a_model_earns_a_table(self):
-        grid = comparison(*[Done(answered("Yes."))] * 2, models=["m", "m"])
+        grid = comparison(*[Done(answered("Yes."))] * 4, models=["m", "n"] * 2, repeats=[1, 1, 2, 2])
         bundle = comparison_bundle(grid)
         assert "2 of 2" in bundle["text/html"]
         assert "| m | 2 of 2 |" in bundle["text/markdown"]
+        assert bundle["text/html"].count("9 → 20 tokens") == 4
+
+    def test_repeats_of_one_model_stand_side_by_side(self):
+        grid = comparison(*[Done(answered("Yes."))] * 2, models=["m", "m"], repeats=[1, 2])
+        bundle = comparison_bundle(grid)
+        assert bundle["text/html"].count("display:grid") == 1
+        assert "#### m · repeat 2" in bundle["text/markdown"]
+
+    def test_a_vote_is_seen(self):
+        grid = comparison(*[Done(answered("Yes."))] * 2)
+        grid.vote("model-1")
+        bundle = comparison_bundle(grid)
+        assert bundle["text/html"].count("★ voted best") == 1
+        assert "| won |" in bundle["text/markdown"]
+
+    def test_while_it_is_blind_no_form_tells_who_wrote_what(self):
+        failed = Failed(
+            ServerError("model-2 broke.", why="Its own words."), Reply(complete=False, model="model-2")
+        )
+        grid = comparison(Done(answered("Yes.")), Done(answered("No.")), failed)
+        grid.blind = True
+        bundle = comparison_bundle(grid)
+        for text in (*bundle.values(), *comparison_bundle(grid).values()):
+            for secret in ("model-", "TTFT", "tok/s", "→ 20", "priced", "own words"):
+                assert secret not in text
+        assert bundle["text/plain"].count("Answer ") == 3
+        grid.vote(grid[1], blind=True)
+        assert "model-1" in comparison_bundle(grid)["text/html"]
+        assert grid.votes[0].blind
 
     def test_simulated_money_is_never_added_to_real_money(self):
         from decimal import Decimal
