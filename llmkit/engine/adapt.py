@@ -78,6 +78,8 @@ def fit(request: Request, provider: Provider, known: ModelFacts) -> tuple[Reques
     fitting.leave_out(_WORDLESS.get(provider.wire, ()), "this API has no word for it")
     if known.sampling is False:
         fitting.leave_out(_SAMPLING, f"{fitting.model} takes none")
+    if provider.wire == "openai.chat" and dialects.get(provider.dialect).think == "none":
+        fitting.leave_out(("think",), f"{provider.name} can't be told how hard to think")
     fitting.think(known)
     if provider.wire == "anthropic.messages" and fitting.options.think not in (None, "off", 0):
         fitting.leave_out(_SAMPLING, "a model that thinks sets it itself")

@@ -21,7 +21,7 @@ from llmkit.core.usage import Cost, Usage
 from llmkit.engine import adapt
 from llmkit.engine.loop import IOThread
 from llmkit.engine.worst import longest, weigh
-from llmkit.models import vision
+from llmkit.models import matrix, vision
 from llmkit.models.catalogue import facts
 from llmkit.models.encodings import encoding_of
 from llmkit.models.prices import Overrides, cost_of, worst_case
@@ -183,8 +183,9 @@ def _line(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
 async def ask(request: Request, body: dict[str, Any], provider: Provider, thread: IOThread) -> int:
     """How many tokens it is, by the provider's own count."""
     count = getattr(provider, "count", None)
-    if count is None:
-        raise cannot_count(provider.name)
+    why = matrix.why_not(provider.dialect, "count") if provider.wire == "openai.chat" else ""
+    if count is None or why:
+        raise cannot_count(provider.name, why)
     await thread.clients.load(provider.package)
     exchange = await count(request, body, thread.clients)
     try:
@@ -208,11 +209,11 @@ async def ask(request: Request, body: dict[str, Any], provider: Provider, thread
     return found
 
 
-def cannot_count(provider: str) -> BadRequest:
+def cannot_count(provider: str, why: str = "") -> BadRequest:
     """The error for a server with no counting endpoint."""
     return BadRequest(
         f"{provider} can't count tokens before they are sent.",
-        why="It has no endpoint for that.",
+        why=why or "It has no endpoint for that.",
         hint="Leave `exact` out for an estimate.",
     )
 

@@ -99,7 +99,7 @@ def build(
     base_url = endpoints.check(base_url, has_key=key.needed or given is not None, allow_insecure=insecure)
     if variable:
         check_destination(variable, base_url, trusted=trusted, trusted_hosts=trusted_hosts)
-    api = fields.get("api")
+    wire = _wire(name, preset, fields.get("api"))
     common: dict[str, Any] = {
         "name": name,
         "base_url": base_url,
@@ -110,23 +110,22 @@ def build(
     dialect = str(fields.get("dialect") or kind)
     provider: Provider
     match preset.sdk:
-        case "openai":
-            # At an address of its own it may be anything; the simulator's own headers then say what it is.
-            simulated = kind == "sim" and not fields.get("base_url")
-            wire = APIS[api] if api else preset.wire
-            provider = OpenAIProvider(wire=wire, dialect=dialect, simulated=simulated, **common)
-        case "anthropic":
+        case "openai" | "anthropic" | "gemini" if wire == "anthropic.messages":
             # Manuals write the address with and without the version; these wires put it into the path.
             common["base_url"] = base_url.removesuffix("/v1")
-            provider = AnthropicProvider(**common)
-        case "gemini":
+            provider = AnthropicProvider(dialect=dialect, **common)
+        case "openai" | "anthropic" | "gemini" if wire == "gemini.generate":
             address, version = _VERSION.fullmatch(base_url).groups()  # type: ignore[union-attr]  # matches all
             common["base_url"] = address
-            provider = GeminiProvider(**common, api_version=version or "v1beta")
+            provider = GeminiProvider(dialect=dialect, **common, api_version=version or "v1beta")
+        case "openai" | "anthropic" | "gemini":
+            # At an address of its own it may be anything; the simulator's own headers then say what it is.
+            simulated = kind == "sim" and not fields.get("base_url")
+            provider = OpenAIProvider(wire=wire, dialect=dialect, simulated=simulated, **common)
         case "azure":
             common["dialect"] = dialect
             provider = AzureProvider(
-                wire=APIS[api] if api else preset.wire,
+                wire=wire,
                 deployment=fields.get("deployment"),
                 api_version=fields.get("api_version"),
                 entra=fields.get("auth") == "entra",
@@ -142,6 +141,20 @@ def build(
         case "litellm":
             provider = _litellm(name, base_url, key, fields)
     return entry_of(provider, fields, key, kind=kind, default=preset.default)
+
+
+def _wire(name: str, preset: Preset, api: Any) -> str:
+    """The wire that a provider is spoken to over. The OpenAI-like ones may have several; the others have one."""
+    if not api or APIS[api] == preset.wire:
+        return preset.wire
+    several = {"openai": tuple(APIS), "azure": ("chat", "responses")}.get(preset.sdk, ())
+    if api not in several:
+        own = next(short for short, wire in APIS.items() if wire == preset.wire)
+        raise bad(
+            f"providers.{name}.api can't be {api!r}",
+            f"It is one of {', '.join(several)}." if several else f"This provider speaks {own!r} alone.",
+        )
+    return APIS[api]
 
 
 def _litellm(name: str, base_url: str, key: Key, fields: Mapping[str, Any]) -> LiteLLMProvider:

@@ -58,6 +58,9 @@ class LiteLLMProvider:
 
         given = self.key.get(self.name)
         more: dict[str, Any] = {} if given == "none" else {"api_key": given}
+        if "reasoning_effort" in body and request.model.startswith("openai/"):
+            # Its list of models that think is older than some models; the provider itself may say no.
+            more["allowed_openai_params"] = ["reasoning_effort"]
         if self.base_url:
             more["api_base"] = self.base_url
         quiet = {"num_retries": 0, "max_retries": 0, "no-log": True}

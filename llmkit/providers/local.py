@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmkit import wire as wires
-from llmkit.core.errors import ConfigError, MissingPackage
+from llmkit.core.errors import BadRequest, ConfigError, MissingPackage
+from llmkit.core.messages import ImagePart
+from llmkit.models import matrix
 from llmkit.providers.objects import ObjectExchange, as_fault, error_chunk
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from llmkit.providers.clients import Clients
 
 _END = object()
+_CALLS = "chatml-function-calling"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class LocalProvider:
     chat_format: str | None = None
     base_url: str = ""
     wire: str = "openai.chat"
-    dialect: str = "llamacpp"
+    dialect: str = "local"
     package: str = "llama_cpp"
     simulated: bool = False
 
@@ -57,6 +60,19 @@ class LocalProvider:
                 f"There is no model file {file}.",
                 why=f"{self.name}/{request.model} names a GGUF file.",
                 hint="Write local//absolute/path.gguf, or set `path` in the configuration. Nothing was sent.",
+            )
+        if request.tools and self.chat_format != _CALLS:
+            raise BadRequest(
+                f"{self.name}/{request.model} can't be given tools.",
+                why=matrix.why_not("local", "tools"),
+                hint=f"Write `chat_format: {_CALLS}` for it in the configuration, if it was trained for that; or ask "
+                "a server of it (`llamacpp/…`, `ollama/…`). Nothing was sent.",
+            )
+        if any(isinstance(part, ImagePart) for message in request.messages for part in message.parts):
+            raise BadRequest(
+                f"{self.name}/{request.model} can't be shown pictures.",
+                why=matrix.why_not("local", "images"),
+                hint="A server can do that: `llamacpp/…`, `ollama/…`. Nothing was sent.",
             )
         return wires.write(self.wire, request, dialect=self.dialect)
 

@@ -25,12 +25,16 @@ class ObjectExchange:
         self._stream = stream
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """Each object as the bytes a server would send."""
+        """Each object as the bytes a server would send; a stream ends well if a chunk said why it ended."""
+        finished = False
         async with aclosing(self._source) as source:
             async for plain in source:
+                finished = finished or any(
+                    choice.get("finish_reason") for choice in plain.get("choices") or ()
+                )
                 written = json.dumps(plain, ensure_ascii=False, default=str).encode("utf-8", "replace")
                 yield b"data: " + written + b"\n\n" if self._stream else written
-        if self._stream:
+        if self._stream and finished:
             yield b"data: [DONE]\n\n"
 
     async def close(self) -> None:

@@ -35,6 +35,7 @@ class Dialect:
     filter_frame: bool = False  # a first frame with prompt_filter_results and no choices
     errors: Literal["openai", "detail", "object", "code"] = "openai"
     needs_reasoning_back: bool = False
+    own_tools: bool = False  # runs some tools itself
 
 
 OPENAI = Dialect("openai", obfuscation=True, usage_null=True)
@@ -46,6 +47,7 @@ DIALECTS: Mapping[str, Dialect] = {
         OPENAI,
         Dialect(
             "groq",
+            own_tools=True,
             reasoning="reasoning",
             usage="last chunk",
             usage_unasked=True,
@@ -66,6 +68,7 @@ DIALECTS: Mapping[str, Dialect] = {
         ),
         Dialect(
             "openrouter",
+            own_tools=True,
             id_prefix="gen-",
             reasoning="reasoning",
             reasoning_details=True,

@@ -74,7 +74,7 @@ def parse(
         system="\n".join(t.text for t in turns if t.role == "system"),
         dialect=dialect,
         stream=stream,
-        tools=_tools(body.get("tools")),
+        tools=_tools(body.get("tools"), dialect),
         tool_choice="any" if choice == "required" else str(choice or "auto"),
         parallel=body.get("parallel_tool_calls") is not False,
         schema=schema,
@@ -231,9 +231,11 @@ def check_thinking(ask: Ask) -> None:
             )
 
 
-def _tools(value: Any) -> tuple[Tool, ...]:
+def _tools(value: Any, dialect: Dialect) -> tuple[Tool, ...]:
     tools = []
     for i, tool in enumerate(value or ()):
+        if dialect.own_tools and isinstance(tool, dict) and tool.get("type") not in (None, "function"):
+            continue  # the server's own: nothing of ours to call
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not function.get("name"):
             raise bad(

@@ -139,6 +139,7 @@ _ALL = (
     Dialect("litellm-proxy", cost=_USAGE_COST, efforts=_WORDS),
     Dialect("llamacpp", think="template", thinking_back="reasoning_content", open_reasoning=True),
     Dialect("lmstudio", open_reasoning=True),
+    Dialect("local", think="none"),
     # Mistral streams usage unasked, and refuses fields that it doesn't know.
     Dialect(
         "mistral",

@@ -247,3 +247,18 @@ def test_a_prompt_that_is_none_is_refused(prompt: Any) -> None:
 def test_an_unknown_option_is_refused_with_the_nearest() -> None:
     with pytest.raises(LLMKitError, match="temperature"):
         llmkit.ask("hello", temprature=0.5)
+
+
+def test_a_server_of_any_kind_may_be_asked_over_any_wire_that_it_has(simulator: Any) -> None:
+    paths = {"messages": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
+    for api, path in paths.items():
+        here = {"type": "vllm", "api": api, "base_url": f"{simulator.url}/v1"}
+        assert llmkit.Session({"providers": {"here": here}}).ask("hello", model="here/swift").text
+        assert simulator.requests[-1].path == path
+
+
+@pytest.mark.parametrize("kind", ["anthropic", "gemini"])
+def test_a_provider_with_one_wire_is_not_asked_over_another(kind: str) -> None:
+    with pytest.raises(ConfigError, match=r"providers\.x\.api can't be 'chat'") as caught:
+        Registry({"providers": {"x": {"type": kind, "api": "chat"}}})
+    assert "alone" in str(caught.value)
