@@ -1,11 +1,13 @@
 """A grid of answers as data: rows, figures by model, votes, files. Nothing is sent from here.
 
-Asking is ``compare.py``'s business. Every reading has a file of its own: ``table.py``, ``summary.py``, ``votes.py``.
+Asking is ``compare.py``'s business. Every reading has a file of its own: rows (``table.py``), figures by model
+(``summary.py``), votes, scores, plots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -13,9 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from llmkit.core.errors import BadRequest
 from llmkit.core.reply import Reply
 from llmkit.jobs import table
+from llmkit.jobs.best import Best, best_of, differences_of
 from llmkit.jobs.blind import Veil
+from llmkit.jobs.differences import Difference
 from llmkit.jobs.games import Game, of_votes
 from llmkit.jobs.grid import Cell, rows
+from llmkit.jobs.metrics import Metric, as_metric
+from llmkit.jobs.scores import Scores, scored
 from llmkit.jobs.summary import SUMMARY, summarize
 from llmkit.jobs.votes import Ballot, Vote, elected
 from llmkit.jobs.words import Diff
@@ -36,6 +42,7 @@ class Answers:
         self.interrupted = False
         self._session = session
         self._ballot = Ballot()
+        self._scores: dict[str, Scores] = {}
         #: Which names are hidden, and in which order the answers stand.
         self.veil = Veil(lambda cell: self._ballot.on(cell) is not None, on=blind)
 
@@ -68,9 +75,10 @@ class Answers:
         ``unpriced`` cells are not in ``cost``; a figure that is not known is missing. ``error_low`` to ``error_high``
         and ``win_low`` to ``win_high`` are 95 % intervals (Wilson's).
         """
-        games, wins_by = self._games()
-        rows = summarize(self.cells, games=games, wins_by=wins_by)
-        frame: pd.DataFrame = table.to_frame(rows, SUMMARY)
+        games, wins_by = self.games()
+        scores = {name: found.by_cell for name, found in self._scores.items()}
+        rows = summarize(self.cells, games=games, wins_by=wins_by, scores=scores)
+        frame: pd.DataFrame = table.to_frame(rows, (*SUMMARY, *scores))
         return frame
 
     def diff(self, a: Cell | int | str, b: Cell | int | str) -> Diff:
@@ -99,6 +107,57 @@ class Answers:
         if path is not None:
             Path(path).write_text(text, encoding="utf-8", newline="")
         return text
+
+    # -- which is better ----------------------------------------------------------------------
+
+    def score(
+        self,
+        metric: str | re.Pattern[str] | Callable[..., Any] | Metric,
+        expected: Any = None,
+        *,
+        name: str | None = None,
+    ) -> Scores:
+        """Score every answer: by "exact", "contains", "regex", "json_equal", "rouge" or "words" against what is
+        ``expected``, by a pattern, or by a function of yours.
+
+        ``expected`` is one for all, a list with one for each prompt, or a mapping from prompts. A function gets the
+        answer's text, and ``expected``, ``prompt``, ``reply``, ``data`` or ``cell`` where its parameters are named
+        so; it returns a number, a bool, or ``None``. The score becomes a column of ``df`` and ``summary()``.
+
+        >>> cmp.score("contains", expected="scattering")  # doctest: +SKIP
+        >>> cmp.score(lambda answer: len(answer.split()) < 50, name="short")  # doctest: +SKIP
+        """
+        wanted = as_metric(metric, name)
+        found = scored(self.cells, wanted, expected, taken={*table.COLUMNS, *SUMMARY})
+        self._scores[found.name] = found
+        return found
+
+    @property
+    def scores(self) -> dict[str, Scores]:
+        """What was scored, by name."""
+        return dict(self._scores)
+
+    def best(self, by: str = "wins") -> Best:
+        """The best model by "wins", "cost", "ttft", "tokens_per_s", "duration", "errors", or a score.
+
+        It is the model's name, and says whether its lead is more than chance: ``.clear`` and ``.why``.
+
+        >>> llmkit.ask("And at dusk?", model=cmp.best(by="cost"))  # doctest: +SKIP
+        """
+        return best_of(self, by)
+
+    def differences(self, by: str = "wins") -> list[Difference]:
+        """Every two models by what ``best`` takes: which is ahead, by how much, and whether that is more than chance."""
+        return differences_of(self, by)
+
+    def plot(self, kind: str = "latency", *, png: bool | None = None) -> Any:
+        """A picture: "latency", "cost", "frontier", "wins" or "length"; ``.table`` of it has the numbers.
+
+        >>> cmp.plot("frontier")  # doctest: +SKIP
+        """
+        made = import_module("llmkit.jobs.plots").draw(self, kind)
+        made._png = png
+        return made
 
     # -- votes --------------------------------------------------------------------------------
 
@@ -175,12 +234,18 @@ class Answers:
         """What there is to see is no longer the same."""
 
     def _columns(self) -> tuple[str, ...]:
-        return table.COLUMNS
+        return (*table.COLUMNS, *self._scores)
 
     def _records(self) -> list[dict[str, Any]]:
-        return [table.record(cell) | {"vote": self.voted(cell)} for cell in self.cells]
+        scores = {name: found.by_cell for name, found in self._scores.items()}
+        return [
+            table.record(cell)
+            | {"vote": self.voted(cell)}
+            | {name: values.get(cell) for name, values in scores.items()}
+            for cell in self.cells
+        ]
 
-    def _games(self) -> tuple[list[Game], str | None]:
+    def games(self) -> tuple[list[Game], str | None]:
         """Who won against whom, and by whose word."""
         return of_votes(self.votes), "votes"
 

@@ -1,0 +1,149 @@
+"""Which model is the best by one figure, and is it more than chance? What may be asked for is a table, ``FIGURES``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from llmkit.core.errors import BadRequest
+from llmkit.jobs.differences import Difference, of_games, of_values
+from llmkit.jobs.games import record_of
+from llmkit.jobs.table import record
+
+if TYPE_CHECKING:
+    from llmkit.jobs.answers import Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that each answer has, and which end of it is the better one."""
+
+    of: Callable[[dict[str, Any]], float | None]
+    lower_is_better: bool = True
+    only_whole: bool = True
+
+
+def _column(name: str) -> Callable[[dict[str, Any]], float | None]:
+    return lambda row: None if row[name] is None else float(row[name])
+
+
+FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
+    {
+        "cost": Figure(_column("cost")),
+        "ttft": Figure(_column("ttft")),
+        "duration": Figure(_column("duration")),
+        "tokens_per_s": Figure(_column("tokens_per_s"), lower_is_better=False),
+        "errors": Figure(lambda row: {"ok": 0.0, "error": 1.0}.get(row["status"]), only_whole=False),
+    }
+)
+
+
+class Best(str):
+    """A model's name, with the reason: ``by`` which figure, its ``value``, whether the lead is ``clear``, and ``why``."""
+
+    __slots__ = ("by", "clear", "value", "why")
+    by: str
+    clear: bool
+    value: float
+    why: str
+
+    def __new__(cls, model: str, *, by: str, value: float, clear: bool, why: str) -> Best:
+        """Make one from its parts."""
+        made = super().__new__(cls, model)
+        made.by, made.value, made.clear, made.why = by, value, clear, why
+        return made
+
+    def __repr__(self) -> str:
+        return f"{str(self)!r} ({self.by} {self.value:.3g}; {'clear' if self.clear else 'not clear'}: {self.why})"
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (str(self),), {"by": self.by, "value": self.value, "clear": self.clear, "why": self.why}
+
+
+def best_of(answers: Answers, by: str) -> Best:
+    """The best model by that figure."""
+    values = means_of(answers, by)
+    lower = by in FIGURES and FIGURES[by].lower_is_better
+    order = sorted(values, key=lambda model: values[model] if lower else -values[model])
+    first = order[0]
+    if len(order) == 1:
+        return Best(first, by=by, value=values[first], clear=False, why="no other model has this figure")
+    rest = [one for one in differences_of(answers, by) if first in (one.a, one.b)]
+    unclear = [one for one in rest if not one.clear]
+    if unclear:
+        second = next((one for one in unclear if order[1] in (one.a, one.b)), unclear[0])
+        why = second.sentence(_repeats(answers))
+    else:
+        why = " ".join(one.sentence() for one in rest)
+    return Best(first, by=by, value=values[first], clear=not unclear, why=why)
+
+
+def differences_of(answers: Answers, by: str) -> list[Difference]:
+    """Every two models by that figure, on the questions that both answered."""
+    if by == "wins":
+        games, _ = answers.games()
+        if not games:
+            raise _no_games()
+        return of_games(by, games)
+    if by in answers.scores:
+        return answers.scores[by].differences
+    values = _values(answers, by)
+    return of_values(by, values, lower_is_better=FIGURES[by].lower_is_better)
+
+
+def means_of(answers: Answers, by: str) -> dict[str, float]:
+    """The mean of that figure for each model that has it."""
+    if by == "wins":
+        games, _ = answers.games()
+        rates = {model: record_of(model, games).rate.value for model in answers.models}
+        found = {model: rate for model, rate in rates.items() if rate is not None}
+        if not found:
+            raise _no_games()
+        return found
+    if by in answers.scores:
+        scores = answers.scores[by]
+        means = {model: scores.mean(model).value for model in answers.models}
+        return {model: mean for model, mean in means.items() if mean is not None}
+    return {model: fmean(values.values()) for model, values in _values(answers, by).items()}
+
+
+def _values(answers: Answers, by: str) -> dict[str, dict[object, float]]:
+    if by not in FIGURES:
+        names = ["wins", *FIGURES, *answers.scores]
+        near = difflib.get_close_matches(by, names, n=1)
+        raise BadRequest(
+            f"Models can't be compared by {by!r}.",
+            why=f"Did you mean {near[0]!r}?" if near else "",
+            hint=f"Take one of {', '.join(names)}. cmp.score(…) adds more.",
+        )
+    figure = FIGURES[by]
+    values: dict[str, dict[object, float]] = {}
+    for cell in answers.cells:
+        if figure.only_whole and cell.status != "ok":
+            continue
+        value = figure.of(record(cell))
+        if value is not None:
+            values.setdefault(cell.model, {})[cell.question.row] = value
+    if not values:
+        raise BadRequest(
+            f"No answer has a known {by}.",
+            hint="cmp.df shows what is known; cmp.rerun() asks what is missing.",
+        )
+    return values
+
+
+def _repeats(answers: Answers) -> int:
+    return max((cell.question.repeat for cell in answers.cells), default=1)
+
+
+def _no_games() -> BadRequest:
+    return BadRequest(
+        "Nobody has won yet.",
+        why="There are neither votes nor verdicts.",
+        hint='Vote with cmp.vote(…), let a model judge with cmp.judge("clarity", by="opus"), or name another figure: '
+        'cmp.best(by="cost").',
+    )

@@ -1,0 +1,123 @@
+"""Is one model better than another, or does it only look so? And how many more repeats would tell? Pure.
+
+Answers to one question are compared with each other, so that a hard question is hard for both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from statistics import fmean
+
+from llmkit.jobs.games import Game, between, record_of
+from llmkit.jobs.statistics import ALPHA, flip_test, games_needed, holm, pairs_needed, sign_test
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Model ``a`` against ``b``: ``lead`` is by how much a is ahead on average, ``chance`` how likely so big a lead is
+    where there is no difference (made stricter where several are asked at once), ``n`` on how many questions both
+    answered, and ``needed`` on how many they would have to for a difference of this size to show.
+    """
+
+    a: str
+    b: str
+    by: str
+    n: int
+    lead: float | None
+    chance: float | None
+    needed: int | None
+    told: str = ""
+
+    @property
+    def clear(self) -> bool:
+        """Is it more than chance (at 5 %)?"""
+        return self.chance is not None and self.chance < ALPHA
+
+    def sentence(self, repeats: int = 1) -> str:
+        """In words; ``repeats`` is how many times each question was asked so far."""
+        told = f" ({self.told}{', ' if self.told else ''}{chance_in_words(self.chance)})" if self.n else ""
+        if self.lead is None:
+            return f"{self.a} and {self.b} have no question in common that both answered; nothing can be said by {self.by}."
+        ahead, behind = (self.a, self.b) if self.lead >= 0 else (self.b, self.a)
+        if self.clear:
+            return f"{ahead} is ahead of {behind} by {self.by}{told}."
+        said = f"By {self.by}, {ahead} and {behind} can't be told apart{told}."
+        if self.needed is None or not self.n:
+            return f"{said} There is no lead to confirm." if not self.lead else said
+        if self.needed <= self.n:
+            return f"{said} It is close: ask some more, repeats={2 * repeats}."
+        return (
+            f"{said} If a difference of this size is there, it would take about {self.needed:,} questions instead of "
+            f"{self.n:,} to show: repeats={math.ceil(self.needed / self.n * repeats):,}."
+        )
+
+
+def chance_in_words(chance: float | None) -> str:
+    """A p-value as people write it.
+
+    >>> chance_in_words(0.0001), chance_in_words(0.04321)
+    ('p < 0.001', 'p = 0.043')
+    """
+    if chance is None:
+        return "p unknown"
+    return "p < 0.001" if chance < 0.001 else f"p = {chance:.2g}"
+
+
+def of_values(
+    by: str, values: dict[str, dict[object, float]], *, lower_is_better: bool = False
+) -> list[Difference]:
+    """Every two models by a figure that each answer has: ``values[model][question]``."""
+    sign = -1.0 if lower_is_better else 1.0
+    found = []
+    for a, b in combinations(values, 2):
+        shared = [question for question in values[a] if question in values[b]]
+        ahead = [sign * (values[a][question] - values[b][question]) for question in shared]
+        lead = fmean(ahead) if ahead else None
+        chance = flip_test(ahead) if len(ahead) > 1 else None
+        told = ""
+        if shared and lead is not None:
+            means = [fmean(values[model][question] for question in shared) for model in (a, b)]
+            first, second = means if lead >= 0 else means[::-1]
+            told = f"{first:.3g} against {second:.3g} over {len(shared)}"
+        found.append(Difference(a, b, by, len(shared), lead, chance, pairs_needed(ahead), told))
+    return _together(found)
+
+
+def of_games(by: str, games: Sequence[Game]) -> list[Difference]:
+    """Every two models by the games between them; where several judged one question, by what most of them said."""
+    models = list(dict.fromkeys(name for game in games for name in (game.a, game.b)))
+    found = []
+    for a, b in combinations(models, 2):
+        said: dict[object, list[float]] = {}
+        for game in between(a, b, games):
+            said.setdefault(game.question, []).append(game.points)
+        decided = [Game(a, b, _majority(points), question) for question, points in said.items()]
+        won = record_of(a, decided)
+        if not decided:
+            found.append(Difference(a, b, by, 0, None, None, None))
+            continue
+        lead = (won.wins - won.losses) / won.games
+        wins, losses = sorted((won.wins, won.losses), reverse=True)
+        told = f"{_many(wins, 'win', 'wins')}, {_many(losses, 'loss', 'losses')}, {_many(won.ties, 'tie', 'ties')}"
+        chance = sign_test(won.wins, won.losses)
+        needed = games_needed(won.wins, won.losses, won.ties)
+        found.append(Difference(a, b, by, won.games, lead, chance, needed, told))
+    return _together(found)
+
+
+def _majority(points: Sequence[float]) -> float:
+    mean = fmean(points)
+    return 1.0 if mean > 0.5 else 0.0 if mean < 0.5 else 0.5
+
+
+def _together(found: list[Difference]) -> list[Difference]:
+    known = [one.chance for one in found if one.chance is not None]
+    stricter = iter(holm(known))
+    return [one if one.chance is None else replace(one, chance=next(stricter)) for one in found]
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
