@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,6 +92,11 @@ class Accounts:
         """The budgets that hold just now."""
         return self._budgets()
 
+    @property
+    def prices(self) -> Overrides | None:
+        """The user's own prices, if there are any."""
+        return self._prices()
+
     # -- sums ---------------------------------------------------------------------------------
 
     def total(self, **filters: Any) -> sums.Total:
@@ -159,6 +165,19 @@ class Accounts:
         >>> llmkit.usage.plot("cost", by="model", freq="D", since="30d")  # doctest: +SKIP
         """
         return gallery.draw(self, kind, **asked)
+
+    def dashboard(self, **asked: Any) -> Any:
+        """Tiles, a plot, a table that opens down to one call, and budgets, with controls over them.
+
+        ``stretch`` ("7 days", "today", "this session", …) or ``since`` and ``until``; ``by`` (what the table and the
+        plot are grouped by), ``plot``, ``simulated``, and the filters ``model``, ``provider``, ``tag``, ``status``,
+        ``notebook``. ``live=True`` looks for new calls by itself.
+
+        >>> llmkit.usage.dashboard(since="7d", by="tag", live=True)  # doctest: +SKIP
+        """
+        # The notebook is a room above this one: it is asked by name, and only when it is wanted.
+        asked.setdefault("simulated", self._wanted.simulated)
+        return import_module("llmkit.notebook.dashboard").dashboard(self, **asked)
 
     # -- keeping ------------------------------------------------------------------------------
 

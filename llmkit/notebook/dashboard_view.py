@@ -1,0 +1,389 @@
+"""What a dashboard of usage says: tiles, groups, calls and budgets, worked out of a table and written as safe HTML.
+
+Pure: accounts and a :class:`View` in, values and markup out. Controls and clicks live in ``dashboard.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from llmkit.core.errors import BadRequest
+from llmkit.ledger import reports, sums
+from llmkit.ledger.allowance import Allowance
+from llmkit.ledger.gallery import PLOTS
+from llmkit.ledger.plots import money
+from llmkit.notebook.safe import escape
+from llmkit.notebook.static import AMBER, LINE, QUIET, seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmkit.ledger.accounts import Accounts
+
+#: The stretches of time on offer; "session" stands for that of the accounts.
+STRETCHES: Final[Mapping[str, str | None]] = {
+    "this session": "session",
+    "today": "today",
+    "24 hours": "24h",
+    "7 days": "7d",
+    "30 days": "30d",
+    "90 days": "90d",
+    "all": None,
+}
+GROUPS: Final = ("model", "provider", "tag", "notebook", "cell", "status", "session", "day", "week", "month")
+FILTERS: Final = ("model", "provider", "tag", "status", "notebook")
+#: What is read for tiles, groups and the list of calls.
+READS: Final = tuple(
+    dict.fromkeys(
+        (
+            *("started", "call", "attempt", "session", "notebook", "cell", "tag", "provider", "model", "status"),
+            *("ttft", "duration", "simulated", "error_kind"),
+            *sums.NEEDED,
+            *reports.CACHE_NEEDS,
+        )
+    )
+)  # fmt: skip
+NAMELESS: Final = "(none)"
+#: Dollars are no formulas.
+_PLAIN: Final = "tex2jax_ignore mathjax_ignore"
+#: A widget whose kernel is gone leaves a sentence about that; the twin below it says more.
+_UNDEAD: Final = (
+    "<style>.jp-OutputArea-child:has(> .jupyter-widgets):not(:has(.llmkit-dashboard))"
+    ":has(+ .jp-OutputArea-child .llmkit-twin){display:none}</style>"
+)
+_RED = "var(--jp-error-color1,#c62828)"
+_GREEN = "var(--jp-success-color1,#2e7d32)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What is looked at: a stretch of time, filters, how it is grouped, which plot.
+
+    >>> View(model="luna").filters(None)
+    {'simulated': False, 'model': 'luna', 'since': '30d'}
+    """
+
+    stretch: str = "30 days"
+    since: Any = None
+    until: Any = None
+    by: str = "model"
+    plot: str = "cost"
+    model: str | None = None
+    provider: str | None = None
+    tag: str | None = None
+    status: str | None = None
+    notebook: str | None = None
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("stretch", STRETCHES), ("by", GROUPS), ("plot", PLOTS)):
+            if (value := getattr(self, name)) not in known:
+                raise BadRequest(f"A dashboard has no {name}={value!r}.", hint=f"It has: {', '.join(known)}.")
+
+    @classmethod
+    def of(cls, **asked: Any) -> View:
+        """One from what a user wrote; a mistyped name is refused.
+
+        >>> View.of(since="7d").since
+        '7d'
+        """
+        names = [one.name for one in fields(cls)]
+        if unknown := [name for name in asked if name not in names]:
+            raise BadRequest(f"A dashboard has no {unknown[0]!r}.", hint=f"It takes: {', '.join(names)}.")
+        return cls(**asked)
+
+    def wide(self) -> View:
+        """The same without its filters."""
+        return replace(self, model=None, provider=None, tag=None, status=None, notebook=None)
+
+    def filters(self, session: str | None) -> dict[str, Any]:
+        """The filters of ``usage()`` that it stands for."""
+        found: dict[str, Any] = {"simulated": self.simulated}
+        found |= {name: value for name in FILTERS if (value := getattr(self, name)) is not None}
+        if self.since is not None or self.until is not None:
+            return found | {"since": self.since, "until": self.until}
+        match STRETCHES[self.stretch]:
+            case None:
+                return found
+            case "session":
+                return found | {"session": session or ""}
+            case since:
+                return found | {"since": since}
+
+    def sentence(self) -> str:
+        """The same in words."""
+        told = [self.stretch if self.since is None and self.until is None else f"{self.since or 'the beginning'} to {self.until or 'now'}"]  # fmt: skip
+        told += [f"{name} {value}" for name in FILTERS if (value := getattr(self, name)) is not None]
+        return " · ".join([*told, "simulated calls too" if self.simulated else "real calls only"])
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure: its name, what it is, and what there is to say about it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a table: what it is called, what it stands for, its figures."""
+
+    name: str
+    key: Any
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Lines under a head; the first column is the name that can be clicked. ``wide`` are columns of words."""
+
+    head: tuple[str, ...]
+    lines: tuple[Line, ...]
+    wide: tuple[str, ...] = ()
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def tiles(frame: pd.DataFrame, prices: Any = None) -> tuple[Tile, ...]:
+    """Spend, calls, tokens, what caching saved, errors, speed."""
+    if frame.empty:
+        return tuple(
+            Tile(name, "–") for name in ("spend", "calls", "tokens", "cache saved", "errors", "first token")
+        )
+    whole = sums.total(frame)
+    about = "~" if whole.estimated else ""
+    calls = frame["call"].nunique()
+    settled = frame[frame["status"] != "pending"]
+    failed = settled["status"].isin(reports.FAILED)
+    saved = reports.cache(frame, prices)
+    hits, replays = saved["saved"].dropna(), int(saved["replays"].sum())
+    waits = frame.loc[frame["status"] == "ok", "ttft"].dropna()
+    given = [n for n in (whole.input, whole.cache_read, whole.cache_write) if n is not None]
+    return (
+        Tile(
+            "spend",
+            "unpriced" if whole.cost is None else f"{about}{money(float(whole.cost))}",
+            f"{whole.unpriced:,} unpriced" if whole.unpriced and whole.cost is not None else "",
+        ),
+        Tile("calls", f"{calls:,}", f"{len(frame):,} attempts" if len(frame) > calls else ""),
+        Tile(
+            "tokens",
+            f"{count(sum(given) if given else None)} → {count(whole.output)}",
+            f"{whole.unmetered:,} not metered" if whole.unmetered else "",
+        ),
+        Tile(
+            "cache saved",
+            money(float(hits.sum())) if len(hits) else "–",
+            f"{replays:,} replays" if replays else "",
+        ),
+        Tile(
+            "errors",
+            f"{failed.mean():.1%}" if len(settled) else "–",
+            f"{int(failed.sum()):,} of {len(settled):,}" if failed.any() else "",
+        ),
+        Tile(
+            "first token",
+            seconds(float(waits.median())) if len(waits) else "–",
+            f"p95 {seconds(float(waits.quantile(0.95)))}" if len(waits) else "",
+        ),
+    )
+
+
+def count(tokens: int | None) -> str:
+    """A number of tokens, short.
+
+    >>> count(950), count(12_340), count(637_500), count(4_200_000), count(None)
+    ('950', '12.3k', '638k', '4.2M', '?')
+    """
+    if tokens is None:
+        return "?"
+    if tokens < 10_000:
+        return f"{tokens:,}"
+    number, unit = (tokens / 1e3, "k") if tokens < 999_500 else (tokens / 1e6, "M")
+    return f"{number:.1f}{unit}" if number < 100 else f"{number:,.0f}{unit}"
+
+
+def groups(frame: pd.DataFrame, by: str) -> Table:
+    """A line for each group."""
+    head = (by, "calls", "in", "out", "cost", "share", "errors", "first token")
+    if frame.empty:
+        return Table(head, ())
+    table = sums.by(frame, by)
+    keys = key_of(frame, by)
+    grouped = frame.assign(_failed=frame["status"].isin(reports.FAILED)).groupby(keys, observed=True, dropna=False)  # fmt: skip
+    failed, waits, calls = grouped["_failed"].mean(), grouped["ttft"].median(), grouped["call"].nunique()
+    whole = table["cost"].sum()
+    lines = []
+    for row in table.to_dict("records"):
+        key = row[by]
+        at = NAMELESS if _missing(key) else key
+        share = row["cost"] / whole if whole and not _missing(row["cost"]) else None
+        given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not _missing(row[n])]
+        lines.append(
+            Line(
+                name_of(key),
+                None if _missing(key) else key,
+                (
+                    f"{calls[at]:,}",
+                    count(sum(given) if given else None),
+                    count(None if _missing(row["output"]) else int(row["output"])),
+                    _cost(row["cost"]),
+                    "" if share is None else f"{share:.0%}",
+                    f"{failed[at]:.1%}" if failed[at] else "",
+                    "" if _missing(waits[at]) else seconds(float(waits[at])),
+                ),
+            )
+        )
+    return Table(head, tuple(reversed(lines)) if by in sums.TIMES else tuple(lines))
+
+
+def calls(frame: pd.DataFrame) -> Table:
+    """A line for each attempt, the latest first."""
+    head = ("started (UTC)", "model", "status", "in", "out", "cost", "first token", "whole")
+    lines = []
+    for row in frame.iloc[::-1].to_dict("records"):
+        given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not _missing(row[n])]
+        retry = f" ({row['attempt']})" if row["attempt"] > 1 else ""
+        lines.append(
+            Line(
+                f"{row['started']:%d %b %H:%M:%S}",
+                row["call"],
+                (
+                    str(row["model"]),
+                    f"{row['status']}{retry}",
+                    count(sum(given) if given else None),
+                    count(None if _missing(row["output"]) else int(row["output"])),
+                    _cost(row["cost"]),
+                    "" if _missing(row["ttft"]) else seconds(float(row["ttft"])),
+                    "" if _missing(row["duration"]) else seconds(float(row["duration"])),
+                ),
+            )
+        )
+    return Table(head, tuple(lines), wide=("model", "status"))
+
+
+def key_of(frame: pd.DataFrame, by: str) -> pd.Series[Any]:
+    """What each row is grouped under; rows without a value are under one name."""
+    if by in sums.TIMES:
+        return sums.periods(frame["started"], by)
+    column = frame[by].astype("object")
+    return column.where(column.notna(), NAMELESS)
+
+
+def name_of(key: Any) -> str:
+    """A group in words.
+
+    >>> name_of(None), name_of("luna"), name_of(datetime(2026, 11, 20))
+    ('(none)', 'luna', '2026-11-20')
+    """
+    if _missing(key):
+        return NAMELESS
+    return f"{key:%Y-%m-%d}" if isinstance(key, datetime) else str(key)
+
+
+def _missing(value: Any) -> bool:
+    from llmkit.ledger.frame import pandas
+
+    return bool(pandas().isna(value))
+
+
+def _cost(value: Any) -> str:
+    return "?" if _missing(value) else money(float(value))
+
+
+# -- markup ----------------------------------------------------------------------------------------
+
+
+def tiles_html(shown: Sequence[Tile]) -> str:
+    """The tiles, as wide as the page gives them room."""
+    grid = "display:grid;gap:.6em;grid-template-columns:repeat(auto-fit,minmax(8.5em,1fr));margin:.5em 0"
+    box = f"border:1px solid {LINE};border-radius:8px;padding:.5em .8em;min-width:0;overflow-wrap:anywhere"
+    parts = [
+        f'<div style="{box}"><div style="{QUIET}">{escape(tile.name)}</div>'
+        f'<div style="font-size:1.35em;line-height:1.4">{escape(tile.value)}</div>'
+        f'<div style="{QUIET};min-height:1.2em">{escape(tile.note)}</div></div>'
+        for tile in shown
+    ]
+    return f'<div class="llmkit-tiles {_PLAIN}" style="{grid}">{"".join(parts)}</div>'
+
+
+def budgets_html(budgets: Sequence[Allowance], now: datetime | None = None) -> str:
+    """A bar for each budget; nothing where there are none."""
+    parts = []
+    for one in budgets:
+        colour = _RED if one.share >= 1 else AMBER if one.share >= 0.8 else _GREEN
+        told = f"{money(float(one.spent))} of {money(float(one.limit))} ({one.share:.0%})"
+        if one.resets is not None:
+            left = max(0, int((one.resets - (now or datetime.now(UTC))).total_seconds() // 60))
+            told += f" · anew in {left // 60} h {left % 60:02d} min"
+        parts.append(
+            f'<div style="flex:1 1 15em"><div style="{QUIET}"><b>{escape(one.name)}</b> · {escape(told)}</div>'
+            f'<div style="height:.6em;border-radius:.3em;background:{LINE};overflow:hidden">'
+            f'<div style="height:100%;width:{min(100.0, one.share * 100):.1f}%;background:{colour}"></div></div></div>'
+        )
+    if not parts:
+        return ""
+    return (
+        f'<div class="llmkit-budgets {_PLAIN}" style="display:flex;flex-wrap:wrap;gap:.4em 1.4em;margin:.4em 0 .8em">'
+        f'<div style="{QUIET};flex-basis:100%">budgets</div>{"".join(parts)}</div>'
+    )
+
+
+def call_html(rows: pd.DataFrame) -> str:
+    """All that is known of one call: a column for each attempt."""
+    known = [name for name in rows.columns if rows[name].notna().any()]
+    cell = f"text-align:left;vertical-align:top;padding:.15em 1.4em .15em 0;border-bottom:1px solid {LINE}"
+    body = []
+    for name in known:
+        values = "".join(
+            f'<td style="{cell};overflow-wrap:anywhere">{escape(_said(value))}</td>' for value in rows[name]
+        )
+        body.append(f'<tr><th style="{cell};opacity:.72;font-weight:normal">{escape(name.replace("_", " "))}</th>{values}</tr>')  # fmt: skip
+    return (
+        f'<div class="llmkit-call {_PLAIN}" style="overflow-x:auto">'
+        f'<table style="margin:0;border-collapse:collapse"><tbody>{"".join(body)}</tbody></table></div>'
+    )
+
+
+def _said(value: Any) -> str:
+    if _missing(value):
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+
+
+def twin(
+    view: View, shown: Sequence[Tile], table: Table, budgets: Sequence[Allowance], *, beside: bool = False
+) -> dict[str, str]:
+    """The dashboard as a notebook keeps it, without a kernel: its figures and its groups, as text and as HTML.
+
+    ``beside``: it stands below a live one, whose remains it hides when the kernel is gone.
+    """
+    from llmkit.notebook.listing import Listing
+
+    rows = tuple((line.name, *line.cells) for line in table.lines[:24])
+    more = len(table.lines) - len(rows)
+    notes = (f"… and {more:,} more",) if more > 0 else ()
+    listing = Listing(table.head, rows, notes)
+    figures = "\n".join(f"{tile.name}: {' · '.join(filter(None, (tile.value, tile.note)))}" for tile in shown)
+    return {
+        "text/plain": f"Usage · {view.sentence()}\n{figures}\n\n{listing}",
+        "text/html": (
+            f'{_UNDEAD if beside else ""}<div class="llmkit-twin {_PLAIN}"><div style="{QUIET}">Usage · {escape(view.sentence())}</div>'
+            f"{tiles_html(shown)}{budgets_html(budgets)}{listing._repr_html_()}</div>"
+        ),
+    }
+
+
+def read(book: Accounts, view: View) -> pd.DataFrame:
+    """The rows that a view is about."""
+    return book(columns=READS, **view.filters(book.session))
