@@ -304,7 +304,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--aimock", help="the URL of a running aimock server")
     made.add_argument("--proxy", help="the URL of a running TCP fault proxy")
     made.add_argument("--control", help="the URL of its control port")
-    made.add_argument("--model", default=f"bench:tokens={TOKENS},rate=0,ttft=0")
+    made.add_argument("--model", help="the model to ask for (one that the server knows)")
     made.add_argument("--prompt", default="Say something.")
     made.add_argument("--json", action="store_true")
     return made
@@ -315,6 +315,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if bool(options.proxy) != bool(options.control):
         parser().error("--proxy and --control go together")
+    if options.model is None:  # aimock takes any name that needs no quoting in a path
+        options.model = "gpt-4o" if options.aimock else f"bench:tokens={TOKENS},rate=0,ttft=0"
     with tempfile.TemporaryDirectory(prefix="llmkit-soak-") as home:
         soak = Soak(options, Path(home))
         try:
