@@ -49,7 +49,9 @@ class GeminiProvider(Server):
 
     def url(self, model: str, verb: str) -> str:
         """Where a request to do that with a model goes."""
-        return f"{self.base_url}/{self.api_version}/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
+        name = model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
+        kind, _, own = name.partition("/")
+        return f"{self.base_url}/{self.api_version}/{kind}/{quote(own, safe='')}:{verb}"
 
     async def models(self, clients: Clients, *, signed: bool = True) -> HttpExchange:
         """Ask for its list of models, with the key or without."""

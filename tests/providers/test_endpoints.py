@@ -6,6 +6,8 @@ import pytest
 
 from llmkit.core.errors import BadEndpoint
 from llmkit.providers.endpoints import check, is_loopback
+from llmkit.providers.gemini import GeminiProvider
+from llmkit.providers.registry import Registry
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,20 @@ def test_the_user_may_insist() -> None:
 )
 def test_loopback_is_judged_by_the_parsed_host(url: str, local: bool) -> None:
     assert is_loopback(url) is local
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gemini-3-flash", "/v1beta/models/gemini-3-flash:generateContent"),
+        ("models/gemini-3-flash", "/v1beta/models/gemini-3-flash:generateContent"),
+        ("tunedModels/mine-1", "/v1beta/tunedModels/mine-1:generateContent"),
+        ("../x?key=1", "/v1beta/models/..%2Fx%3Fkey%3D1:generateContent"),
+    ],
+)
+def test_a_gemini_models_name_can_be_given_as_the_listing_has_it_and_leads_nowhere_else(
+    model: str, path: str
+) -> None:
+    provider = Registry({"providers": {"g": {"type": "gemini", "api_key": "k" * 12}}})["g"]
+    assert isinstance(provider, GeminiProvider)
+    assert provider.url(model, "generateContent").endswith(path)
