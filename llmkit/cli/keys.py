@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
-from typing import Any
 
+import click
+
+from llmkit.cli import shell
 from llmkit.core.errors import BadRequest
 
 
-def add(commands: Any) -> None:
-    """The command and its arguments."""
-    keys = commands.add_parser("keys", help="which API keys are there; set or remove one")
-    verbs = keys.add_subparsers(metavar="list | set | remove")
-    keys.set_defaults(run=_list)
-    verbs.add_parser("list", help="every provider, and where its key is").set_defaults(run=_list)
-    put = verbs.add_parser("set", help="ask for a key (or read it from a pipe) and keep it in the keyring")
-    put.add_argument("provider")
-    put.add_argument("typed", nargs="*", help=argparse.SUPPRESS)
-    put.set_defaults(run=_set)
-    drop = verbs.add_parser("remove", help="remove a key from the keyring")
-    drop.add_argument("provider")
-    drop.set_defaults(run=_remove)
-
-
-def _list(_: argparse.Namespace) -> int:
-    from llmkit.engine.session import default_session
-    from llmkit.notebook.keys import listing
-
-    print(listing(default_session().registry))
+@click.group(invoke_without_command=True)
+@click.pass_context
+def keys(ctx: click.Context) -> int:
+    """List the API keys that are there; set or remove one."""
+    if ctx.invoked_subcommand is None:
+        return _list()
     return 0
 
 
-def _set(asked: argparse.Namespace) -> int:
-    from llmkit.engine.session import default_session
-    from llmkit.notebook.keys import is_key, set_key
-    from llmkit.providers import keystore
+@keys.command("list")
+def show() -> int:
+    """Every provider, and where its key is. Never a key."""
+    return _list()
 
-    if asked.typed or is_key(asked.provider):
+
+@keys.command("set")
+@click.argument("provider", shell_complete=shell.providers)
+@click.argument("typed", nargs=-1, metavar="")
+def put(provider: str, typed: tuple[str, ...]) -> int:
+    """Ask for a key (or read it from a pipe) and keep it in the system's keyring."""
+    from llmkit.engine.session import default_session
+    from llmkit.providers import keycare, keystore
+
+    if typed or keycare.is_key(provider):
         raise BadRequest(
             "A key was written on the command line. It was not set.",
             why="The shell's history keeps it, and other users may see it among the processes.",
@@ -48,16 +44,27 @@ def _set(asked: argparse.Namespace) -> int:
         raise BadRequest(
             "There is no keyring to keep a key in.",
             why="The package `keyring` is not installed, or this system has no keyring that is not plain text.",
-            hint=f"`pip install llmkit[keyring]`, or put the key of {asked.provider} into the environment.",
+            hint=f"`pip install llmkit[keyring]`, or put the key of {provider} into the environment.",
         )
     ask = getpass.getpass if sys.stdin.isatty() else (lambda _: sys.stdin.readline())
-    print(set_key(default_session().registry, asked.provider, ask))
+    click.echo(keycare.set_key(default_session().registry, provider, ask))
     return 0
 
 
-def _remove(asked: argparse.Namespace) -> int:
+@keys.command("remove")
+@click.argument("provider", shell_complete=shell.providers)
+def drop(provider: str) -> int:
+    """Remove a key from the keyring."""
     from llmkit.engine.session import default_session
-    from llmkit.notebook.keys import remove_key
+    from llmkit.providers import keycare
 
-    print(remove_key(default_session().registry, asked.provider))
+    click.echo(keycare.remove_key(default_session().registry, provider))
+    return 0
+
+
+def _list() -> int:
+    from llmkit.engine.session import default_session
+    from llmkit.notebook.keytable import listing
+
+    click.echo(listing(default_session().registry))
     return 0

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+import click
 
 from llmkit.core.errors import BadRequest
 
 
-def add(commands: Any) -> None:
-    """The command and its arguments."""
-    scrub = commands.add_parser(
-        "scrub",
-        help="find API keys in notebooks, and take them out",
-        description="Looks for known keys and for what is spelled like one in sources, outputs, metadata and "
-        "attachments. Ends with 0 if there is none, 1 if there is one (also after --fix), 2 if a file can't be read.",
-    )
-    scrub.add_argument("files", nargs="+", metavar="NOTEBOOK", help="notebooks; other files are read as text")
-    scrub.add_argument("--fix", action="store_true", help="take the keys out, in place")
-    scrub.set_defaults(run=_scrub)
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="NOTEBOOK...")
+@click.option("--fix", is_flag=True, help="Take the keys out, in place.")
+def scrub(files: tuple[str, ...], fix: bool) -> int:
+    """Find API keys in notebooks, and take them out.
 
-
-def _scrub(asked: argparse.Namespace) -> int:
+    Other files are read as text. Looks for known keys and for what is spelled like one in sources, outputs, metadata and attachments. Ends with
+    0 if there is none, 1 if there is one (also after --fix), 2 if a file can't be read.
+    """
     code = found = 0
-    for name in asked.files:
+    for name in files:
         try:
-            found += _look(Path(name), fix=asked.fix)
+            found += _look(Path(name), fix=fix)
         except (BadRequest, OSError, UnicodeDecodeError) as error:
             why = (
                 error.what
@@ -40,13 +35,13 @@ def _scrub(asked: argparse.Namespace) -> int:
             code = 2
     if found:
         keys = "key was" if found == 1 else "keys were"
-        if asked.fix:
+        if fix:
             print(f"{found} {keys} taken out. Revoke them at the provider all the same: they were in a file.")
         else:
             print(
                 f"{found} {keys} found. Run it again with --fix to take them out, and revoke them at the provider."
             )
-    return code or bool(found)
+    return code or int(found > 0)
 
 
 def _look(path: Path, *, fix: bool) -> int:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from llmkit.engine.session import Session
 
 USAGE = "[WORD ...] [--vision --tools --pdf --audio --structured --thinking] [--provider NAME] [--sort COLUMN] [--all] [--local | --live]"
-_FLAGS = {"--" + name.replace("_", "-"): name for name in ABILITIES} | {"--thinking": "thinking"}
-_SORTS = ("name", "price", "context", "output", "age")
+#: The filters by what a model can do: how each is written, and what it asks for.
+FLAGS = {"--" + name.replace("_", "-"): name for name in ABILITIES} | {"--thinking": "thinking"}
+SORTS = ("name", "price", "context", "output", "age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,19 @@ class Wanted:
         rest = iter(words)
         for word in rest:
             name, _, given = word.partition("=")
-            if word in _FLAGS:
-                can.append(_FLAGS[word])
+            if word in FLAGS:
+                can.append(FLAGS[word])
             elif word in ("--local", "--live", "--all"):
                 more["retired" if word == "--all" else word[2:]] = True
             elif name in ("--provider", "--sort"):
                 value = given or next(rest, "")
-                if not value or (name == "--sort" and value not in _SORTS):
-                    allowed = "Sort by " + ", ".join(_SORTS) if name == "--sort" else "Name a provider"
+                if not value or (name == "--sort" and value not in SORTS):
+                    allowed = "Sort by " + ", ".join(SORTS) if name == "--sort" else "Name a provider"
                     raise BadRequest(f"{name} {value} is not understood.", why=f"{allowed}.", hint=USAGE)
                 more[name[2:]] = value
             elif word.startswith("-"):
                 near = difflib.get_close_matches(
-                    word, [*_FLAGS, "--local", "--live", "--all", "--provider", "--sort"], n=1
+                    word, [*FLAGS, "--local", "--live", "--all", "--provider", "--sort"], n=1
                 )
                 why = f"Did you mean {near[0]}?" if near else "No filter is named like it."
                 raise BadRequest(f"There is no filter {word}.", why=why, hint=USAGE)
@@ -87,7 +88,7 @@ class Wanted:
     @classmethod
     def of(cls, words: Sequence[str], filters: Mapping[str, Any]) -> Wanted:
         """The same, from a function's arguments."""
-        names = (*_FLAGS.values(), "provider", "sort", "retired")
+        names = (*FLAGS.values(), "provider", "sort", "retired")
         for name in filters:
             if name not in names:
                 near = difflib.get_close_matches(name, names, n=1)
@@ -97,7 +98,7 @@ class Wanted:
                 )
         written = list(words)
         for name, value in filters.items():
-            flag = next((flag for flag, ability in _FLAGS.items() if ability == name), f"--{name}")
+            flag = next((flag for flag, ability in FLAGS.items() if ability == name), f"--{name}")
             if value is True:
                 written.append("--all" if name == "retired" else flag)
             elif name in ("provider", "sort") and value:
@@ -122,6 +123,16 @@ def rows(session: Session, wanted: Wanted) -> list[Row]:
         if all(getattr(facts, ability) for ability in wanted.can):
             found.append(Row(facts, called, _price(facts)))
     return sorted(found, key=_ORDER[wanted.sort])
+
+
+def priced(session: Session, wanted: Wanted) -> list[Row]:
+    """The models that are wanted; where none is known, those that the words name as "provider/model" all the same,
+    for a price list knows more models than a catalogue does."""
+    if found := rows(session, wanted):
+        return found
+    named = [word.partition("/") for word in wanted.words if "/" in word]
+    facts = [session.catalogue.facts(place, name) for place, _, name in named]
+    return [row for row in (Row(one, (), _price(one)) for one in facts) if row.price is not None]
 
 
 def _price(facts: ModelFacts) -> pricelist.PerMillion | None:

@@ -49,7 +49,7 @@ def harmless(value: Any) -> Any:
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:
-    _for_spreadsheets(frame).to_csv(path, index=False, encoding="utf-8")
+    for_spreadsheets(frame).to_csv(path, index=False, encoding="utf-8")
 
 
 def _xlsx(frame: pd.DataFrame, path: Path) -> None:
@@ -58,7 +58,7 @@ def _xlsx(frame: pd.DataFrame, path: Path) -> None:
             f"{len(frame):,} rows are too many for one sheet.",
             hint="Filter them (since=...), or export as csv or parquet.",
         )
-    plain = _for_spreadsheets(frame)
+    plain = for_spreadsheets(frame)
     for name, column in plain.items():
         if hasattr(column.dtype, "tz"):
             plain[name] = column.dt.tz_localize(None)  # Excel knows no time zones; all of ours are UTC
@@ -87,7 +87,8 @@ def _json(frame: pd.DataFrame, path: Path) -> None:
     plain.to_json(path, orient="records", lines=True, date_format="iso", date_unit="us", double_precision=15)
 
 
-def _for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
+def for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table with no text in it that a spreadsheet would run."""
     plain = frame.copy()
     for name, column in plain.items():
         if _is_text(column):

@@ -74,7 +74,7 @@ def _named(word: str, names: Mapping[str, Any]) -> tuple[list[Part], list[str]]:
     path = Path(word).expanduser()
     if not path.exists():
         raise BadRequest(f"There is no file and no variable {word!r} to attach.", hint=_HINT)
-    part, notes = _from_bytes(_read(path, word), path.name)
+    part, notes = from_bytes(_read(path, word), path.name)
     return [part], notes
 
 
@@ -110,17 +110,18 @@ def _read(path: Path, word: str) -> bytes:
 
 def _variable(value: Any, name: str) -> tuple[list[Part], list[str]]:
     if isinstance(value, Path):
-        part, notes = _from_bytes(_read(value, str(value)), value.name)
+        part, notes = from_bytes(_read(value, str(value)), value.name)
         return [part], notes
     if isinstance(value, bytes | bytearray | memoryview):
-        part, notes = _from_bytes(bytes(value), name)
+        part, notes = from_bytes(bytes(value), name)
         return [part], notes
     parts, notes = as_parts(value, source=name)
     given = isinstance(value, TextPart)
     return [_text(p.text, name) if isinstance(p, TextPart) and not given else p for p in parts], notes
 
 
-def _from_bytes(data: bytes, name: str) -> tuple[Part, list[str]]:
+def from_bytes(data: bytes, name: str) -> tuple[Part, list[str]]:
+    """What these bytes are, by how they begin, as a part of a question; ``name`` is what people call them."""
     if not data:
         raise BadRequest(f"{name} is empty.", hint=_HINT)
     if len(data) > LARGEST:

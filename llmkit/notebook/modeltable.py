@@ -17,7 +17,11 @@ HEAD = ("model", "alias", "context", "sees", "tools", "thinks", "$/M in", "$/M o
 
 def model_table(session: Session, words: Sequence[str]) -> Listing:
     """The models that these words and filters ask for."""
-    wanted = known.Wanted.parse(words)
+    return table_of(session, known.Wanted.parse(words))
+
+
+def table_of(session: Session, wanted: known.Wanted) -> Listing:
+    """The models that are wanted, as a table."""
     if wanted.local:
         return _local(session)
     notes = known.refresh(session, wanted.provider) if wanted.live else []

@@ -261,19 +261,19 @@ def test_the_command_line_keeps_lists_and_removes_a_key(command):
 @pytest.mark.parametrize("words", [("set", "openai", KEY), ("set", "sk-proj-0123456789abcdef0123")])
 def test_a_key_on_the_command_line_is_refused_and_not_repeated(command, words):
     ran = command(*words)
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "Revoke it" in ran.stderr
     assert words[-1] not in ran.stdout + ran.stderr
 
 
 def test_without_a_keyring_the_command_line_says_what_to_install(command):
     ran = command("set", "openai", pipe=KEY, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "llmkit[keyring]" in ran.stderr
 
 
 @pytest.mark.parametrize("pipe", ["", "OPENAI_API_KEY=abc\n", "two words\n", '"quoted-key-000000"\n'])
 def test_what_can_not_be_a_key_is_refused(command, pipe):
     ran = command("set", "openai", pipe=pipe)
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "Nothing was changed" in ran.stderr

@@ -1,0 +1,21 @@
+"""The table of keys, as ``%llm keys`` and ``llmkit keys list`` show it. Never a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmkit.notebook.listing import Listing
+from llmkit.providers import keystore
+
+if TYPE_CHECKING:
+    from llmkit.providers.registry import Registry
+
+
+def listing(registry: Registry) -> Listing:
+    """Every provider, the end of its key, and where that was found. Never a key."""
+    rows = tuple((name, *registry.entry(name).key.shown()) for name in registry if name != "sim")
+    ring = "The system's keyring" if keystore.has_keyring() else "This process (there is no keyring here)"
+    notes = (
+        f"Set one with `%llm keys set PROVIDER`, in a terminal `llmkit keys set PROVIDER`. {ring} keeps it.",
+    )
+    return Listing(("provider", "key", "from"), rows, notes)
