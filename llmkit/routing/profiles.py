@@ -1,0 +1,102 @@
+"""A model as it is just now, for one request: what is known of it, how it is doing, what it would take.
+
+A profile is a plain value, so that choosing needs neither a network nor a clock. What is done with it is
+``constraints.py``'s and ``rank.py``'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from llmkit.core.errors import LLMKitError
+from llmkit.core.usage import Usage
+from llmkit.engine import adapt
+from llmkit.engine.failover import Health
+from llmkit.models.catalogue import ModelFacts
+from llmkit.models.prices import cost_of, worst_case
+from llmkit.models.rates import rates_of
+from llmkit.providers.endpoints import is_loopback
+from llmkit.routing.experience import Experience, Pace
+
+if TYPE_CHECKING:
+    from llmkit.engine.session import Session
+    from llmkit.providers.base import Provider
+    from llmkit.routing.needs import Need
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One model. ``named``: somebody asked for it by name. ``price`` is dollars for a million tokens of answer."""
+
+    model: str
+    provider: str
+    facts: ModelFacts
+    key: bool = True
+    tags: frozenset[str] = frozenset()
+    simulated: bool = False
+    named: bool = False
+    health: Health = Health()  # noqa: RUF009 - a frozen value
+    cost: Decimal | None = None
+    worst: Decimal | None = None
+    price: Decimal | None = None
+    pace: Pace | None = None
+    problem: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Does nothing leave this machine?"""
+        return "local" in self.tags
+
+
+def profile(session: Session, name: str, need: Need, known: Experience, *, named: bool = False) -> Profile:
+    """The model of that name, as that session knows it."""
+    try:
+        provider, model = session.resolve(name)
+    except LLMKitError as error:
+        place, _, model = name.partition("/")
+        unknown = ModelFacts(provider=place, model=model)
+        return Profile(model=name, provider=place, facts=unknown, named=named, problem=error.what)
+    full = f"{provider.name}/{model}"
+    pace = known.pace(full)
+    answer = need.answer if pace is None or pace.output is None else pace.output
+    if need.longest is not None:
+        answer = min(answer, need.longest)
+    used = Usage(input=need.tokens, output=int(answer), source="estimated")
+    where = {"base_url": provider.base_url, "overrides": session.prices}
+    now = datetime.now(UTC)
+    cost = cost_of(used, provider=provider.name, model=model, at=now, **where)  # type: ignore[arg-type]
+    worst = worst_case(provider.name, model, need.most_tokens, need.longest, **where)  # type: ignore[arg-type]
+    rates = rates_of(provider.name, model, at=now, **where)
+    return Profile(
+        model=full,
+        provider=provider.name,
+        facts=facts_of(session, provider, model),
+        key=session.registry.entry(provider.name).key.present,
+        tags=_tags(session, provider),
+        simulated=provider.simulated,
+        named=named,
+        health=session.gates.health(provider.name, model),
+        cost=cost.amount if cost.currency == "USD" else None,
+        worst=worst.amount if worst.currency == "USD" else None,
+        price=None if rates is None else rates["output"],
+        pace=pace,
+    )
+
+
+def facts_of(session: Session, provider: Provider, model: str) -> ModelFacts:
+    """What is known of a model, by the name the user knows its provider by, by whose ways it speaks, or by its
+    maker's."""
+    for place in (provider.name, provider.dialect):
+        if (found := session.catalogue.facts(place, model)).known:
+            return found
+    return adapt.knowledge(provider, model)
+
+
+def _tags(session: Session, provider: Provider) -> frozenset[str]:
+    fields = session.registry.section("providers").get(provider.name) or {}
+    said = fields.get("tags") or ()
+    tags = {said} if isinstance(said, str) else set(said)
+    return frozenset(tags | ({"local"} if provider.simulated or is_loopback(provider.base_url) else set()))
