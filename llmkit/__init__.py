@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from llmkit import errors, nested, notebook, sim, wire
+    from llmkit import errors, nested, notebook, routing, sim, wire
     from llmkit.core.errors import LLMKitError
     from llmkit.core.events import (
         Done,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from llmkit.jobs.compare import compare
     from llmkit.jobs.map import map  # noqa: A004
     from llmkit.models.model import Model, model
+    from llmkit.routing.orchestrator import Orchestrator
 
 __version__ = "0.1.0"
 
@@ -69,6 +70,7 @@ _HOMES = {
     "Message": "llmkit.core.messages",
     "Model": "llmkit.models.model",
     "Options": "llmkit.core.request",
+    "Orchestrator": "llmkit.routing.orchestrator",
     "ProviderRegistry": "llmkit.engine.providers",
     "Reply": "llmkit.core.reply",
     "Request": "llmkit.core.request",
@@ -99,6 +101,7 @@ _HOMES = {
     "models": "",
     "nested": "",
     "notebook": "",
+    "routing": "",
     "sim": "",
     "stream": "llmkit.engine.face",
     "tape": "llmkit.engine.face",
@@ -122,6 +125,7 @@ __all__ = [
     "Message",
     "Model",
     "Options",
+    "Orchestrator",
     "ProviderRegistry",
     "Reply",
     "Request",
@@ -152,6 +156,7 @@ __all__ = [
     "models",
     "nested",
     "notebook",
+    "routing",
     "sim",
     "stream",
     "tape",

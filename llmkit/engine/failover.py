@@ -94,6 +94,8 @@ class Plan:
     restart: bool = False
     also: Collection[str] = ()
     most: int | None = None
+    #: Told which target answered.
+    arrived: Callable[[str], object] | None = None
 
     @classmethod
     def of(cls, models: Sequence[str]) -> Plan:

@@ -91,5 +91,7 @@ class Trip:
 
     def stay(self, target: str, route: Route) -> None:
         """What follows begins with this one."""
+        if self.plan.arrived is not None:
+            self.plan.arrived(target)
         rest = [each for each in self.plan.targets if each != target]
         self.plan = replace(self.plan, targets=(target, *rest), route=route)

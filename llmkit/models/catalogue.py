@@ -243,6 +243,7 @@ def _simulated(model: str) -> ModelFacts:
         tools=True,
         parallel_tools=True,
         structured=True,
+        strengths=found.strengths,
         source="the simulator",
     )
 

@@ -124,6 +124,7 @@ COMMON: Mapping[str, Kind] = {
     "timeout": _POSITIVE,
     "max_retries": Number(whole=True),
     "allow_insecure": Flag(),
+    "tags": _TEXTS,
     "limits": Fields(
         {"requests_per_minute": _POSITIVE, "tokens_per_minute": _POSITIVE, "concurrency": _COUNT}
     ),
@@ -168,6 +169,9 @@ _ROUTE: Mapping[str, Kind] = {
     "prefer": _TEXTS,
     "avoid": _TEXTS,
     "quality": Number(high=1),
+    "strengths": Many(Text()),
+    "window": _COUNT,
+    "answer": _COUNT,
 }
 #: What cells of a notebook do where they don't say; ``notebook/defaults.py`` has the same names.
 CELL: Mapping[str, Kind] = {
@@ -195,7 +199,9 @@ SECTIONS: Mapping[str, Kind] = {
     "cell": Fields(CELL),
     "tasks": Named(Fields({**_ROUTE, "description": Text(), "schema": Anything()})),
     "agents": Named(Fields({**_ROUTE, "description": Text(), "task": Text(), "tools": _TEXTS})),
-    "routing": Fields({**_ROUTE, "strategies": Named(Anything()), "max_attempts": _COUNT, "sticky": Flag()}),
+    "routing": Fields(
+        {**_ROUTE, "strategies": Named(Anything()), "max_attempts": _COUNT, "local_tags": _TEXTS}
+    ),
     "trusted_hosts": _TEXTS,
 }
 

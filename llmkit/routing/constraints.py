@@ -90,7 +90,9 @@ def room(profile: Profile, need: Need, task: Task) -> str | None:
     if profile.facts.max_output is not None:
         answer = min(answer, profile.facts.max_output)
     if most is not None and need.most_tokens > most:
-        return f"about {need.tokens:,} tokens (with a margin {need.most_tokens:,}) go in, and it takes {most:,}"
+        return (
+            f"about {need.tokens:,} tokens (with a margin {need.most_tokens:,}) go in, and it takes {most:,}"
+        )
     if window is None:
         short = need.most_tokens + answer <= _SHORT and not need.window
         return None if short or profile.named else "its context window is not known"
@@ -105,7 +107,12 @@ def money(profile: Profile, need: Need, task: Task) -> str | None:
     if left is None:
         return None
     if profile.worst is None:
-        return "its price is not known, and a budget refuses such calls" if need.priced else None
+        lenient = profile.named and not need.priced
+        return (
+            None
+            if lenient
+            else "what it may cost is not known (no price, or no longest answer), and there is a budget"
+        )
     return None if profile.worst <= left else f"it may cost ${profile.worst:.4f}, and ${left:.4f} is left"
 
 

@@ -16,7 +16,13 @@ from llmkit.routing.tasks import Task
 #: Calls with these tags, and those that the configuration names, stay on this machine.
 PRIVATE_TAGS = ("local", "private")
 #: Other words for what a model can do.
-_WORDS = {"images": "vision", "image": "vision", "schema": "structured", "json": "structured", "tool": "tools"}
+_WORDS = {
+    "images": "vision",
+    "image": "vision",
+    "schema": "structured",
+    "json": "structured",
+    "tool": "tools",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

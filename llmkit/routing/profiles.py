@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import LLMKitError
 from llmkit.core.usage import Usage
@@ -17,7 +17,6 @@ from llmkit.engine import adapt
 from llmkit.engine.failover import Health
 from llmkit.models.catalogue import ModelFacts
 from llmkit.models.prices import cost_of, worst_case
-from llmkit.models.rates import rates_of
 from llmkit.providers.endpoints import is_loopback
 from llmkit.routing.experience import Experience, Pace
 
@@ -65,11 +64,12 @@ def profile(session: Session, name: str, need: Need, known: Experience, *, named
     if need.longest is not None:
         answer = min(answer, need.longest)
     used = Usage(input=need.tokens, output=int(answer), source="estimated")
-    where = {"base_url": provider.base_url, "overrides": session.prices}
+    where: dict[str, Any] = {"base_url": provider.base_url, "overrides": session.prices}
     now = datetime.now(UTC)
-    cost = cost_of(used, provider=provider.name, model=model, at=now, **where)  # type: ignore[arg-type]
-    worst = worst_case(provider.name, model, need.most_tokens, need.longest, **where)  # type: ignore[arg-type]
-    rates = rates_of(provider.name, model, at=now, **where)
+    cost = cost_of(used, provider=provider.name, model=model, at=now, **where)
+    worst = worst_case(provider.name, model, need.most_tokens, need.longest, **where)
+    long = Usage(input=0, output=1_000_000, source="estimated")
+    price = cost_of(long, provider=provider.name, model=model, at=now, **where)
     return Profile(
         model=full,
         provider=provider.name,
@@ -81,7 +81,7 @@ def profile(session: Session, name: str, need: Need, known: Experience, *, named
         health=session.gates.health(provider.name, model),
         cost=cost.amount if cost.currency == "USD" else None,
         worst=worst.amount if worst.currency == "USD" else None,
-        price=None if rates is None else rates["output"],
+        price=price.amount,
         pace=pace,
     )
 

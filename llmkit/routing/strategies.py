@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.route import Candidate
@@ -115,21 +116,24 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
-def strategy_of(name: str) -> tuple[str, Strategy]:
-    """The strategy of that name, however it is written.
+def strategy_of(name: str, own: Mapping[str, Any] | None = None) -> tuple[str, Strategy]:
+    """The strategy of that name, however it is written. ``own`` are those of a configuration: weights of the balanced
+    one under a name.
 
     >>> strategy_of("cost_optimized")[0], strategy_of("cost")[0]
     ('cost-optimized', 'cost-optimized')
     """
+    if own and isinstance(weights := own.get(name), Mapping):
+        return name, lambda found, asked: balanced(found, replace(asked, weights=weights))
     plain = name.strip().lower().replace("_", "-").replace("optimised", "optimized")
     for full in (name, plain, f"{plain}-optimized"):
         if full in STRATEGIES:
             return full, STRATEGIES[full]
-    near = difflib.get_close_matches(plain, STRATEGIES, n=2)
+    near = difflib.get_close_matches(plain, [*STRATEGIES, *(own or ())], n=2)
     raise BadRequest(
         f"There is no strategy {name!r}.",
         why=f"Did you mean {' or '.join(map(repr, near))}?" if near else "No known name is like it.",
-        hint=f"Strategies are {', '.join(STRATEGIES)}. Nothing was sent.",
+        hint=f"Strategies are {', '.join([*STRATEGIES, *(own or ())])}. Nothing was sent.",
     )
 
 

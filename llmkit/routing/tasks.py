@@ -70,23 +70,35 @@ def _task(name: str, description: str, *strengths: str, **more: Any) -> Task:
 _ALL = (
     _task("general", "anything"),
     _task("chat", "a talk, answered quickly", "speed", "writing", answer=300),
-    _task(
-        "reasoning", "hard questions", "reasoning", strategy="performance-optimized", answer=1500
-    ),
+    _task("reasoning", "hard questions", "reasoning", strategy="performance-optimized", answer=1500),
     _task("planning", "what to do, in which order", "reasoning", "agents", strategy="performance-optimized"),
     _task("coding", "writing and changing code", "coding", strategy="performance-optimized", answer=1200),
     _task("implementation", "carrying out a plan in code", "coding", "agents", answer=2000),
     _task("qa", "checking the work of others", "reasoning", "coding", answer=800),
-    _task("creative", "texts that people like to read", "writing", strategy="performance-optimized", answer=1000),
+    _task(
+        "creative", "texts that people like to read", "writing", strategy="performance-optimized", answer=1000
+    ),
     _task("execution", "short, plain steps", "speed", "price", strategy="cost-optimized", answer=100),
-    _task("summarisation", "the same in fewer words", "price", "long-context", strategy="cost-optimized", answer=300),
+    _task(
+        "summarisation",
+        "the same in fewer words",
+        "price",
+        "long-context",
+        strategy="cost-optimized",
+        answer=300,
+    ),
     _task("extraction", "values out of texts", "price", "speed", strategy="cost-optimized", answer=200),
     _task("vision", "pictures", "vision", needs=("vision",), answer=300),
     _task("long_context", "very long inputs", "long-context", window=200_000, answer=800),
 )
 #: The kinds of work that are known from the start.
 TASKS: dict[str, Task] = {task.name: task for task in _ALL}
-_SYNONYMS = {"summarization": "summarisation", "long-context": "long_context", "plan": "planning", "implement": "implementation"}
+_SYNONYMS = {
+    "summarization": "summarisation",
+    "long-context": "long_context",
+    "plan": "planning",
+    "implement": "implementation",
+}
 
 
 def task_of(name: str | Task | None, section: Mapping[str, Any], routing: Mapping[str, Any]) -> Task:
@@ -96,7 +108,7 @@ def task_of(name: str | Task | None, section: Mapping[str, Any], routing: Mappin
     {'temperature': 0.2}
     """
     if isinstance(name, Task):
-        return name.told({key: value for key, value in routing.items() if key in ("avoid",)})
+        return name.told({key: value for key, value in routing.items() if key == "avoid"})
     name = name or "general"
     plain = name if name in TASKS else _SYNONYMS.get(name, name)
     own = section.get(name) or section.get(plain)

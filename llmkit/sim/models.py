@@ -37,6 +37,8 @@ class SimModel:
     length: int | None = None  # an answer of exactly so many tokens
     context: int = 200_000
     max_output: int = 64_000
+    #: What it plays at being good at; those without are for trying things and are never chosen by themselves.
+    strengths: tuple[str, ...] = ()
 
 
 def _price(given: str, read: str, write: str, out: str) -> SimPrice:
@@ -51,6 +53,7 @@ _ALL = (
         rate=220,
         ttft=0.12,
         price=_price("0.10", "0.01", "0.125", "0.50"),
+        strengths=("speed", "price"),
     ),
     SimModel(
         "sim/sage",
@@ -58,6 +61,7 @@ _ALL = (
         rate=90,
         ttft=0.35,
         price=_price("1.00", "0.10", "1.25", "5.00"),
+        strengths=("writing", "agents"),
     ),
     SimModel(
         "sim/scholar",
@@ -67,6 +71,7 @@ _ALL = (
         ttft=0.6,
         thinks=True,
         price=_price("4.00", "0.40", "5.00", "20.00"),
+        strengths=("reasoning", "long-context"),
     ),
     SimModel(
         "sim/poet",
@@ -75,6 +80,7 @@ _ALL = (
         rate=45,
         ttft=0.4,
         price=_price("0.80", "0.08", "1.00", "4.00"),
+        strengths=("writing",),
     ),
     SimModel(
         "sim/coder",
@@ -83,6 +89,7 @@ _ALL = (
         rate=120,
         ttft=0.3,
         price=_price("1.50", "0.15", "1.875", "7.50"),
+        strengths=("coding", "agents"),
     ),
     SimModel(
         "sim/tooler",
@@ -107,6 +114,7 @@ _ALL = (
         rate=80,
         ttft=0.5,
         price=_price("2.00", "0.20", "2.50", "8.00"),
+        strengths=("vision",),
     ),
     SimModel(
         "sim/slow",

@@ -1,0 +1,61 @@
+"""Which models are candidates where nobody names them: the current ones of every provider that can be called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmkit.models import aliases
+
+if TYPE_CHECKING:
+    from llmkit.engine.session import Session
+    from llmkit.routing.tasks import Task
+
+
+def pool(session: Session, task: Task, preferred: str | None = None) -> dict[str, bool]:
+    """The names of the candidates, and whether somebody named them: the preferred one, those of the task, those of
+    the configuration; else what the aliases stand for, the providers' defaults and the models described in
+    ``models:``. Where no provider is ready: the simulator's."""
+    first = [] if preferred is None else [preferred]
+    if task.models or task.model:
+        named = [*first, *([task.model] if task.model else []), *task.models, *task.fallback]
+        return _once(session, named, named=True)
+    found = {**_once(session, first, named=True)}
+    for name, said in {
+        **_once(session, list(task.fallback), named=True),
+        **_once(session, offered(session), named=False),
+    }.items():
+        found.setdefault(name, said)
+    return found
+
+
+def offered(session: Session) -> list[str]:
+    """What every ready provider offers that is current."""
+    known = session.registry
+    ready = known.ready()
+    if not ready:
+        from llmkit.sim.models import MODELS
+
+        return [name for name, model in MODELS.items() if model.strengths]
+    names: list[str] = []
+    for place in ready:
+        entry = known.entry(place)
+        if entry.provider.simulated and entry.kind == "sim":
+            from llmkit.sim.models import MODELS
+
+            names += [
+                name.replace("sim/", f"{place}/", 1) for name, model in MODELS.items() if model.strengths
+            ]
+        elif entry.default:
+            names.append(f"{place}/{entry.default}")
+        listed = [*known.aliases.values(), *aliases.ALIASES.values(), *known.section("models")]
+        names += [name for name in listed if name.partition("/")[0] == place and "*" not in name]
+    return names
+
+
+def _once(session: Session, names: list[str], *, named: bool) -> dict[str, bool]:
+    """Each model once, however it is written."""
+    found: dict[str, bool] = {}
+    for name in names:
+        full = aliases.resolve(session.registry.aliases.get(name, name))
+        found.setdefault(full, named)
+    return found
