@@ -13,11 +13,11 @@ import signal as signals
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.events import ToolCall
@@ -38,6 +38,13 @@ _TRIES = 3
 _MOST_SHOWN = 10_000
 _LATE_SECONDS = 0.01
 _STOPPED = "The call was stopped before anybody answered."
+
+
+class Tell(Protocol):
+    """Shows what goes on with a call."""
+
+    def __call__(self, call: ToolCall, doing: str, *, asking: bool = False) -> object:
+        """``asking``: the user's answer is waited for."""
 
 
 class Trust:
@@ -89,14 +96,14 @@ class Desk:
         question.answered.wait()
         return question.answer
 
-    def serve(self, stream: Stream, tell: Callable[[ToolCall, str], object]) -> None:
+    def serve(self, stream: Stream, tell: Tell) -> None:
         """Ask what waits to be asked. Interrupting it leaves the question; ``close`` answers it.
 
         ``tell`` shows what goes on with a call, before the user is asked about it and after.
         """
         while (question := self._next()) is not None:
             try:
-                tell(question.call, "waits for your answer below")
+                tell(question.call, "waits for your answer below", asking=True)
                 said = self._ask(question.call, stream.signal)
             except BaseException:
                 self._waiting.put(question)  # it is answered by close(), when nothing can run any more
@@ -105,7 +112,8 @@ class Desk:
                 stream.stop("the user ended it when asked for a tool")
             if said == ALWAYS:
                 self._trust.add(self._box.tools[question.call.name])
-            tell(question.call, "running" if said in (True, ALWAYS) else "not allowed")
+            if said is not None:
+                tell(question.call, "running" if said in (True, ALWAYS) else "not allowed")
             question.answer = _STOPPED if said in (None, "quit") else said
             question.answered.set()
 

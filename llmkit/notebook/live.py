@@ -98,6 +98,9 @@ class LiveAnswer:
     ) -> None:
         self.label = label
         self.mode = mode
+        #: Must a tool wait for its user's word?
+        self.asks_first = False
+        self._asking = False
         self._offer = offer
         self._stop: Stop | None = None
         self._pane: Pane | None = None
@@ -163,15 +166,18 @@ class LiveAnswer:
                             self._terminal.note(each.plain())
             self._terminal.end(reply, said)
         elif self.mode == "live":
+            if self._pane is not None and self._asking:
+                self._pane.hush()
             self._output.update(reply_bundle(reply, said))
             if self._pane is not None:
                 self._pane.close()
         elif has_something(reply):
             self._output.show(reply_bundle(reply, said))
 
-    def pause(self, call: ToolCall, doing: str) -> None:
-        """What goes on with a call now; it is shown at once, for the cell may be about to wait."""
+    def pause(self, call: ToolCall, doing: str, *, asking: bool = False) -> None:
+        """What goes on with a call now; it is shown at once, for the cell may be about to wait (``asking``)."""
         self._trail.doing(call, doing)
+        self._asking = asking
         self._status = f"{call.name} {doing}"
         if self._sends_frames:
             self._push()
@@ -193,7 +199,7 @@ class LiveAnswer:
                 self._status = f"asking for {name}" if name else self._status
             case ToolCall(_, name, arguments):
                 self._close_words()
-                self._trail.call(event)
+                self._trail.call(event, "waits" if self.asks_first else "running")
                 self._say(on_a_line(mask(called(name, arguments))), f"asking for {name}")
             case ToolResult(_, name, content, is_error):
                 self._trail.result(event)

@@ -187,6 +187,7 @@ class LLMMagics(Magics):
         if desk is not None and not can_ask(self._ip):
             raise nobody_to_ask()
         answer = answer_for(self._ip, inquiry.model, display)
+        answer.asks_first = desk is not None
         reply = self._follow(inquiry.send(default_session(), desk), answer, asked.out, add, desk)
         if wanted != "md":
             self._make(reply, wanted, shape, asked.out, quiet=quiet)

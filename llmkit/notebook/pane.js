@@ -6,6 +6,7 @@ export default () => {
 
   const take = (patch, model) => {
     heard = true;
+    if (patch.hush) { for (const view of views) view.hush(); return; }
     if (patch.whole) { now.frozen = ""; for (const view of views) view.clear(); }
     else if (patch.n !== next) { model.send({ say: "hello" }); return; }  // one got lost: ask for all of it
     next = patch.n + 1;
@@ -72,6 +73,10 @@ export default () => {
       };
       const view = {
         label,
+        hush() {  // JupyterLab runs no cell while a question stands, even if nobody waits for its answer any more
+          const box = el.closest(".jp-OutputArea")?.querySelector(".jp-Stdin-input");
+          box?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+        },
         clear() { added = ""; patch = {}; frozen.replaceChildren(); },
         add(more) {
           added += more.add ?? "";

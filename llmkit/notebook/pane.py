@@ -81,6 +81,10 @@ class Pane:
         self._sent += 1
         self._comm.send({"method": "custom", "content": patch})
 
+    def hush(self) -> None:
+        """Have the page take back the question that stands in the cell: nobody waits for its answer."""
+        self._comm.send({"method": "custom", "content": {"hush": True}})
+
     def close(self) -> None:
         """Take the pane away. What its page says after that falls on deaf ears."""
         global _unanswered

@@ -153,9 +153,9 @@ class Trail:
         if html:
             self._done.append(html)
 
-    def call(self, event: ToolCall) -> None:
+    def call(self, event: ToolCall, doing: str) -> None:
         """A tool is asked for."""
-        self._done.append(Used(ToolCallPart(event.id, event.name, event.arguments), doing="running"))
+        self._done.append(Used(ToolCallPart(event.id, event.name, event.arguments), doing=doing))
 
     def doing(self, event: ToolCall, what: str) -> None:
         """What goes on with a call."""
