@@ -22,7 +22,13 @@ def figure(table: pd.DataFrame, *, title: str, note: str = "", png: bool | None 
     """An empty plotly figure in our dress; ``table`` is what it shows, as numbers (also ``figure.table``)."""
     made = _figure_class()(table, title=title, png=png)
     told = title if not note else f"{title}<br><span style='font-size:0.78em'>{note}</span>"
-    axis = {"gridcolor": FAINT, "zerolinecolor": FAINT, "linecolor": FAINT, "automargin": True}
+    axis = {
+        "gridcolor": FAINT,
+        "zerolinecolor": FAINT,
+        "linecolor": FAINT,
+        "automargin": True,
+        "title": {"standoff": 12},
+    }
     made.update_layout(
         title={"text": told, "x": 0, "xref": "paper", "font": {"size": 16}},
         template="none",
@@ -33,6 +39,7 @@ def figure(table: pd.DataFrame, *, title: str, note: str = "", png: bool | None 
         height=400,
         hoverlabel={"font": {"family": "system-ui, sans-serif"}},
         legend={"font": {"color": INK}},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": "#0072b2"},
         xaxis=axis,
         yaxis=axis,
     )

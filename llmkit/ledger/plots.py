@@ -47,6 +47,15 @@ def money(value: float) -> str:
     return f"${value:,.2f}" if abs(value) >= 0.1 else f"${value:.2g}"
 
 
+def attempts(count: int) -> str:
+    """So many attempts, in words.
+
+    >>> attempts(1), attempts(1200)
+    ('1 attempt', '1,200 attempts')
+    """
+    return f"{count:,} attempt{'' if count == 1 else 's'}"
+
+
 def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str = "D") -> Any:
     """Dollars over time, stacked."""
     unit = stretch(freq)
@@ -55,7 +64,7 @@ def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str 
     table = _few(table, unit, by, ["attempts", "cost", "unpriced"])
     unpriced = int(table["unpriced"].sum())
     note = f"{money(table['cost'].sum())} in all" + (
-        f"; the cost of {unpriced:,} attempts is unknown and not drawn" if unpriced else ""
+        f"; the cost of {attempts(unpriced)} is unknown and not drawn" if unpriced else ""
     )
     made = figure(table, title=f"Cost by {by} and {unit}", note=note)
     for name, rows in _groups(table, by, "cost"):
@@ -69,7 +78,7 @@ def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str 
             hovertemplate="%{x}<br>$%{y:.4f}, %{customdata[0]:,} attempts<extra>" + name + "</extra>",
         )
     made.update_layout(barmode="stack", bargap=0.15)
-    made.update_yaxes(title="US dollars", tickprefix="$")
+    made.update_yaxes(title_text="US dollars", tickprefix="$")
     return _in_time(made, unit)
 
 
@@ -95,7 +104,7 @@ def tokens(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
             hovertemplate="%{x}<br>%{y:,} tokens<extra>" + name + "</extra>",
         )
     made.update_layout(barmode="stack", bargap=0.15)
-    made.update_yaxes(title="tokens")
+    made.update_yaxes(title_text="tokens")
     return _in_time(made, unit)
 
 
@@ -111,7 +120,7 @@ def session(frame: pd.DataFrame, palette: Palette) -> Any:
             "so far": rows["cost"].fillna(0).cumsum(),
         }
     ).reset_index(drop=True)
-    note = f"{money(table['cost'].sum())} for {len(table):,} attempts"
+    note = f"{money(table['cost'].sum())} for {attempts(len(table))}"
     if unknown := int(table["cost"].isna().sum()):
         note += f"; the cost of {unknown:,} unknown"
     made = figure(table, title="Cost of this session so far", note=note)
@@ -135,8 +144,8 @@ def session(frame: pd.DataFrame, palette: Palette) -> Any:
             + name
             + "</extra>",
         )
-    made.update_yaxes(title="US dollars", tickprefix="$", rangemode="tozero")
-    made.update_xaxes(title="time (UTC)")
+    made.update_yaxes(title_text="US dollars", tickprefix="$", rangemode="tozero")
+    made.update_xaxes(title_text="time (UTC)")
     return made
 
 
@@ -190,8 +199,8 @@ def budget(frame: pd.DataFrame, palette: Palette, budgets: Sequence[Allowance]) 
             + "</extra>",
         )
     made.add_hline(y=0, line={"color": "#d55e00", "dash": "dash", "width": 1})
-    made.update_yaxes(title="US dollars left", tickprefix="$")
-    made.update_xaxes(title="time (UTC)")
+    made.update_yaxes(title_text="US dollars left", tickprefix="$")
+    made.update_xaxes(title_text="time (UTC)")
     return made
 
 
@@ -223,7 +232,7 @@ def hours(frame: pd.DataFrame, palette: Palette, *, tz: str = "UTC") -> Any:
         hovertemplate="%{y} %{x}:00<br>$%{z:.4f}, %{customdata:,} attempts<extra></extra>",
     )
     made.update_yaxes(autorange="reversed", showgrid=False)
-    made.update_xaxes(title=f"hour of the day ({tz})", showgrid=False, type="category")
+    made.update_xaxes(title_text=f"hour of the day ({tz})", showgrid=False, type="category")
     return made
 
 
@@ -263,7 +272,8 @@ def tree(frame: pd.DataFrame, palette: Palette) -> Any:
         textfont={"color": [ink_on(colour) for colour in colours]},
         pathbar={"visible": True, "textfont": {"color": INK}},
         outsidetextfont={"color": INK},
-        texttemplate="%{label}<br>$%{value:.4f}",
+        text=[money(value) if value else "" for value in values],
+        texttemplate="%{label}<br>%{text}",
         hovertemplate="%{label}<br>$%{value:.5f}<br>%{percentRoot:.1%} of all<extra></extra>",
     )
     made.update_layout(
@@ -294,7 +304,9 @@ def _few(table: pd.DataFrame, unit: str, by: str, figures: list[str]) -> pd.Data
 
 def _in_time(made: Any, unit: str) -> Any:
     made.update_xaxes(
-        title=f"{unit} (UTC)", hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d", showgrid=False
+        title_text=f"{unit} (UTC)",
+        hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d",
+        showgrid=False,
     )
     return made
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.ledger.figure import figure
 from llmkit.ledger.palette import FAINT, INK, STATUS_COLOURS, Palette
-from llmkit.ledger.plots import stretch
+from llmkit.ledger.plots import attempts, money, stretch
 from llmkit.ledger.reports import pace
 from llmkit.ledger.sums import periods
 
@@ -106,14 +106,16 @@ def frontier(frame: pd.DataFrame, palette: Palette) -> Any:
         hoverinfo="skip",
     )
     biggest = max(table["calls"], default=1)
-    for line in table.to_dict("records"):
+    log = bool((table["cost_per_1k_output"] > 0).all())  # prices span decades, and free is no number there
+    places = _label_places(table, log=log)
+    for line, place in zip(table.to_dict("records"), places, strict=True):
         name = str(line["model"])
         made.add_scatter(
             x=[line["tokens_per_second"]],
             y=[line["cost_per_1k_output"]],
             mode="markers+text",
             text=[name],
-            textposition="top center",
+            textposition=place,
             textfont={"color": INK, "size": 11},
             name=name,
             showlegend=False,
@@ -121,9 +123,34 @@ def frontier(frame: pd.DataFrame, palette: Palette) -> Any:
             hovertemplate=f"%{{x:.0f}} tokens a second<br>$%{{y:.5f}} for 1,000 tokens of output<br>{line['calls']:,} calls<extra>{name}</extra>",
             cliponaxis=False,
         )
-    made.update_xaxes(title="tokens per second (median)", rangemode="tozero")
-    made.update_yaxes(title="US $ for 1,000 output tokens", tickprefix="$", rangemode="tozero")
+    made.update_xaxes(title_text="tokens per second (median)", rangemode="tozero")
+    made.update_yaxes(
+        title_text="US $ for 1,000 output tokens", tickprefix="$", rangemode="normal" if log else "tozero"
+    )
+    if log:
+        ticks = [digit * 10.0**power for power in range(-7, 4) for digit in (1, 2, 5)]
+        made.update_yaxes(type="log", tickprefix="", tickvals=ticks, ticktext=[money(tick) for tick in ticks])
     return made
+
+
+def _label_places(table: pd.DataFrame, *, log: bool) -> list[str]:
+    """Where each name stands: above its mark, or on the other side where another name stands already."""
+    import numpy as np
+
+    speed = table["tokens_per_second"].to_numpy(dtype="float64")
+    price = table["cost_per_1k_output"].to_numpy(dtype="float64")
+    price = np.log(price) if log else price
+    places: list[str] = []
+    for at in range(len(table)):
+        taken = {
+            places[other]
+            for other in range(at)
+            if abs(speed[at] - speed[other]) < 0.22 * (speed.max() or 1)
+            and abs(price[at] - price[other]) < 0.15 * (np.ptp(price) or 1)
+        }
+        free = [place for place in ("top center", "bottom center", "middle right") if place not in taken]
+        places.append(free[0] if free else "middle left")
+    return places
 
 
 def status(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
@@ -141,7 +168,7 @@ def status(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
     made = figure(
         table,
         title=f"How attempts ended, by {unit}",
-        note=f"{len(frame):,} attempts, {retries:,} of them tries again",
+        note=f"{attempts(len(frame))}, {retries:,} of them tries again",
     )
     for name, colour in STATUS_COLOURS.items():
         if name in table.columns:
@@ -161,9 +188,11 @@ def status(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
         hovertemplate="%{x}<br>%{y:,} tries again<extra></extra>",
     )
     made.update_layout(barmode="stack", bargap=0.15)
-    made.update_yaxes(title="attempts")
+    made.update_yaxes(title_text="attempts", rangemode="tozero")
     made.update_xaxes(
-        title=f"{unit} (UTC)", hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d", showgrid=False
+        title_text=f"{unit} (UTC)",
+        hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d",
+        showgrid=False,
     )
     return made
 
