@@ -15,6 +15,7 @@
       * DeadlineExceeded         the signal's time was up
       * Aborted                  the caller stopped it
       * SchemaError              the answer does not follow the schema that was asked for
+          - NotJson
       * ToolError                the tools of a call came to no end
           - ToolArgumentsError · TooManyRounds
       * AllTargetsFailed         every candidate of a route failed
@@ -56,6 +57,7 @@ __all__ = [
     "MissingPackage",
     "ModelNotFound",
     "NotAStream",
+    "NotJson",
     "Overloaded",
     "PermissionDenied",
     "ProviderError",
@@ -420,6 +422,12 @@ class SchemaError(LLMKitError):
     """The answer does not follow the schema; it is in ``partial`` as it came."""
 
     kind = "schema"
+
+
+class NotJson(SchemaError, ValueError):
+    """The answer was read as JSON and is none; it is in ``partial`` as it came."""
+
+    kind = "not_json"
 
 
 class ToolError(LLMKitError):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from llmkit.core.errors import NotJson
 from llmkit.core.messages import (
     ImagePart,
     Message,
@@ -185,9 +186,29 @@ class Reply:
 
         >>> Reply(Message.assistant('{"a": 1}')).json
         {'a': 1}
+
+        What is none raises :class:`llmkit.errors.NotJson`, which is a ``ValueError`` too.
         """
         fenced = _FENCE.search(self.text)
-        return json.loads(fenced.group(2) if fenced else self.text)
+        try:
+            return json.loads(fenced.group(2) if fenced else self.text)
+        except (ValueError, RecursionError) as error:
+            raise NotJson(
+                "The answer is not JSON.",
+                why=self._why_no_json(error),
+                hint="A schema (schema=…, in a cell --schema) makes a model write JSON. The words are in reply.text.",
+                partial=self,
+            ) from None
+
+    def _why_no_json(self, error: Exception) -> str:
+        if not self.text.strip():
+            return "It has no words: it asks for tools." if self.tool_calls else "It has no words."
+        if not self.complete:
+            return "It is a part of an answer."
+        if self.stop_reason == "max_tokens":
+            return "It was cut at its token limit (max_tokens)."
+        start = " ".join(self.text[:60].split())
+        return f"{error}. It begins: {start}{'…' if len(self.text) > 60 else ''}"
 
     @property
     def df(self) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmkit.core.errors import BadRequest, LLMKitError, SchemaError
+from llmkit.core.errors import BadRequest, LLMKitError, NotJson, SchemaError
 from llmkit.core.reply import Reply
 from llmkit.engine.structured import Shape, as_shape, plain
 
@@ -68,12 +68,9 @@ def _json(reply: Reply, shape: Shape | None) -> Any:
             raise
     try:
         return reply.json
-    except (ValueError, RecursionError) as error:
-        raise LLMKitError(
-            "The answer is not JSON.",
-            why=f"{error}.",
-            hint="The reply is in _llm. A schema (--schema) makes models write JSON.",
-        ) from None
+    except NotJson as error:
+        error.hint = "The reply is in _llm. A schema (--schema) makes models write JSON."
+        raise
 
 
 def _frame(value: Any) -> Any:

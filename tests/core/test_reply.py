@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmkit.core.errors import NotJson
 from llmkit.core.messages import ImagePart, Message, TextPart, ThinkingPart, ToolCallPart
 from llmkit.core.reply import STOPS, UNKNOWN_STOP, Reply, StopReason, Timing
 from llmkit.core.usage import Cost, Usage
@@ -96,8 +97,28 @@ class TestReadings:
         assert says(text).json == {"a": 1}
 
     def test_what_is_no_json_says_so(self):
-        with pytest.raises(json.JSONDecodeError):
+        with pytest.raises(NotJson) as caught:
             _ = says("I would rather not.").json
+        assert isinstance(caught.value, ValueError)
+        assert caught.value.partial == says("I would rather not.")
+        what, why, hint = str(caught.value).splitlines()
+        assert what == "The answer is not JSON."
+        assert why.endswith("It begins: I would rather not.")
+        assert "schema" in hint
+
+    @pytest.mark.parametrize(
+        ("reply", "why"),
+        [
+            (says('{"a": ').with_(stop_reason=StopReason("max_tokens", "length")), "token limit"),
+            (says('{"a": ').with_(complete=False), "part of an answer"),
+            (says(""), "no words"),
+            (says("[" * 100_000), "It begins: [[["),
+        ],
+    )
+    def test_why_it_is_no_json_is_said_where_that_is_known(self, reply, why):
+        with pytest.raises(NotJson, match="not JSON") as caught:
+            _ = reply.json
+        assert why in caught.value.why
 
     def test_code_is_what_stands_in_the_fences(self):
         assert says("First:\n```python\na = 1\n```\nthen\n```py\nb = 2\n```").code == "a = 1\n\nb = 2\n"
