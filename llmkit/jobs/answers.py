@@ -1,25 +1,31 @@
-"""A grid of answers as data: rows, figures by model, votes, files. Nothing is sent from here.
+"""A grid of answers as data: rows, figures by model, votes, scores, judgements, files.
 
-Asking is ``compare.py``'s business. Every reading has a file of its own: rows (``table.py``), figures by model
-(``summary.py``), votes, scores, plots.
+Asking for answers is ``compare.py``'s business. Every reading has a file of its own: rows (``table.py``), figures by
+model (``summary.py``), votes, scores, judges, plots.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.reply import Reply
+from llmkit.core.signal import Signal
+from llmkit.engine.budget import Budget
+from llmkit.engine.session import Session, default_session
 from llmkit.jobs import table
 from llmkit.jobs.best import Best, best_of, differences_of
 from llmkit.jobs.blind import Veil
 from llmkit.jobs.differences import Difference
 from llmkit.jobs.games import Game, of_votes
 from llmkit.jobs.grid import Cell, rows
+from llmkit.jobs.judge import AT_ONCE, bench_for
+from llmkit.jobs.judgement import Judgement
 from llmkit.jobs.metrics import Metric, as_metric
 from llmkit.jobs.scores import Scores, scored
 from llmkit.jobs.summary import SUMMARY, summarize
@@ -28,8 +34,6 @@ from llmkit.jobs.words import Diff
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from llmkit.engine.session import Session
 
 Format = Literal["md", "csv", "json", "html"]
 
@@ -43,6 +47,7 @@ class Answers:
         self._session = session
         self._ballot = Ballot()
         self._scores: dict[str, Scores] = {}
+        self._judgements: dict[str, Judgement] = {}
         #: Which names are hidden, and in which order the answers stand.
         self.veil = Veil(lambda cell: self._ballot.on(cell) is not None, on=blind)
 
@@ -76,7 +81,7 @@ class Answers:
         and ``win_low`` to ``win_high`` are 95 % intervals (Wilson's).
         """
         games, wins_by = self.games()
-        scores = {name: found.by_cell for name, found in self._scores.items()}
+        scores = self._measured()
         rows = summarize(self.cells, games=games, wins_by=wins_by, scores=scores)
         frame: pd.DataFrame = table.to_frame(rows, (*SUMMARY, *scores))
         return frame
@@ -136,6 +141,63 @@ class Answers:
     def scores(self) -> dict[str, Scores]:
         """What was scored, by name."""
         return dict(self._scores)
+
+    def judge(
+        self,
+        criterion: str,
+        by: str | Iterable[str],
+        *,
+        name: str = "judged",
+        budget: float | str | Decimal | Budget | None = None,
+        dry_run: bool = False,
+        max_concurrency: int = AT_ONCE,
+        signal: Signal | None = None,
+        timeout: float | None = None,
+        tag: str | None = "judge",
+        progress: bool = True,
+        **more: Any,
+    ) -> Judgement:
+        """Have one model or several judge the answers two by two, by your criterion.
+
+        Judges see no names and every pair in both orders; an answer wins only if it does in both. What comes back
+        ranks the models, says which differences are more than chance and how many more repeats would tell, and how
+        far the judges can be trusted: whether they look at the order, favour themselves, agree. ``dry_run=True``
+        sends nothing and says what it would cost (``rerun()`` then sends it); ``budget`` is in dollars. What each
+        answer was given is the column ``name``. Further options are those of ``Session.stream``.
+
+        >>> cmp.judge("Which answer would a child understand better?", by="opus", dry_run=True)  # doctest: +SKIP
+        >>> cmp.judge("clarity", by=["opus", "luna"], budget=0.50)  # doctest: +SKIP
+        """
+        if not all(cell.errand.over for cell in self.cells):
+            raise BadRequest(
+                "The comparison is still running.", hint="Wait for it: wait(). Nothing was sent."
+            )
+        if name in {*table.COLUMNS, *SUMMARY, *self._scores}:
+            raise BadRequest(f"There is already a column {name!r}.", hint="Name it otherwise: name='…'.")
+        session = self._session or default_session()
+        bench = bench_for(self, session, criterion, by, tag=tag, timeout=timeout, more=more)
+        made = Judgement(name, self, bench)
+        if not dry_run:
+            made.rerun(budget=budget, max_concurrency=max_concurrency, signal=signal, progress=progress)
+        return made
+
+    def games(self) -> tuple[list[Game], str | None]:
+        """Who won against whom, and by whose word: your votes or, where there are none, the last judgement."""
+        games = of_votes(self.votes, self.cells)
+        if games or not self._judgements:
+            return games, "votes"
+        last = next(reversed(self._judgements.values()))
+        return last.decided, last.name
+
+    def _keep(self, judgement: Judgement) -> None:
+        """A judgement that judges were asked for; it takes the place of an earlier one of its name."""
+        self._judgements.pop(judgement.name, None)
+        self._judgements[judgement.name] = judgement
+
+    @property
+    def judgements(self) -> dict[str, Judgement]:
+        """What was judged, by name."""
+        return dict(self._judgements)
 
     def best(self, by: str = "wins") -> Best:
         """The best model by "wins", "cost", "ttft", "tokens_per_s", "duration", "errors", or a score.
@@ -234,10 +296,10 @@ class Answers:
         """What there is to see is no longer the same."""
 
     def _columns(self) -> tuple[str, ...]:
-        return (*table.COLUMNS, *self._scores)
+        return (*table.COLUMNS, *self._scores, *self._judgements)
 
     def _records(self) -> list[dict[str, Any]]:
-        scores = {name: found.by_cell for name, found in self._scores.items()}
+        scores = self._measured()
         return [
             table.record(cell)
             | {"vote": self.voted(cell)}
@@ -245,9 +307,10 @@ class Answers:
             for cell in self.cells
         ]
 
-    def games(self) -> tuple[list[Game], str | None]:
-        """Who won against whom, and by whose word."""
-        return of_votes(self.votes), "votes"
+    def _measured(self) -> dict[str, dict[Cell, float | None]]:
+        """What each answer was given, by the name of the score or the judgement."""
+        scores = {name: one.by_cell for name, one in self._scores.items()}
+        return scores | {name: one.by_cell for name, one in self._judgements.items()}
 
     def _find(self, named: Cell | int | str) -> Cell:
         """The cell that a user means: itself, its number, or the model that has but one answer."""

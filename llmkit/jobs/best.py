@@ -89,6 +89,8 @@ def differences_of(answers: Answers, by: str) -> list[Difference]:
         if not games:
             raise _no_games()
         return of_games(by, games)
+    if by in answers.judgements:
+        return answers.judgements[by].differences
     if by in answers.scores:
         return answers.scores[by].differences
     values = _values(answers, by)
@@ -97,8 +99,8 @@ def differences_of(answers: Answers, by: str) -> list[Difference]:
 
 def means_of(answers: Answers, by: str) -> dict[str, float]:
     """The mean of that figure for each model that has it."""
-    if by == "wins":
-        games, _ = answers.games()
+    if by == "wins" or by in answers.judgements:
+        games = answers.games()[0] if by == "wins" else answers.judgements[by].games
         rates = {model: record_of(model, games).rate.value for model in answers.models}
         found = {model: rate for model, rate in rates.items() if rate is not None}
         if not found:
@@ -113,7 +115,7 @@ def means_of(answers: Answers, by: str) -> dict[str, float]:
 
 def _values(answers: Answers, by: str) -> dict[str, dict[object, float]]:
     if by not in FIGURES:
-        names = ["wins", *FIGURES, *answers.scores]
+        names = ["wins", *FIGURES, *answers.scores, *answers.judgements]
         near = difflib.get_close_matches(by, names, n=1)
         raise BadRequest(
             f"Models can't be compared by {by!r}.",

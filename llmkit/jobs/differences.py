@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
-from llmkit.jobs.games import Game, between, record_of
+from llmkit.jobs.games import Game, between, decided, record_of
 from llmkit.jobs.statistics import ALPHA, flip_test, games_needed, holm, pairs_needed, sign_test
 
 
@@ -91,12 +91,8 @@ def of_games(by: str, games: Sequence[Game]) -> list[Difference]:
     models = list(dict.fromkeys(name for game in games for name in (game.a, game.b)))
     found = []
     for a, b in combinations(models, 2):
-        said: dict[object, list[float]] = {}
-        for game in between(a, b, games):
-            said.setdefault(game.question, []).append(game.points)
-        decided = [Game(a, b, _majority(points), question) for question, points in said.items()]
-        won = record_of(a, decided)
-        if not decided:
+        won = record_of(a, decided(between(a, b, games)))
+        if not won.games:
             found.append(Difference(a, b, by, 0, None, None, None))
             continue
         lead = (won.wins - won.losses) / won.games
@@ -106,11 +102,6 @@ def of_games(by: str, games: Sequence[Game]) -> list[Difference]:
         needed = games_needed(won.wins, won.losses, won.ties)
         found.append(Difference(a, b, by, won.games, lead, chance, needed, told))
     return _together(found)
-
-
-def _majority(points: Sequence[float]) -> float:
-    mean = fmean(points)
-    return 1.0 if mean > 0.5 else 0.0 if mean < 0.5 else 0.5
 
 
 def _together(found: list[Difference]) -> list[Difference]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean
 
+from llmkit.jobs.grid import Cell
 from llmkit.jobs.statistics import Interval, wilson
 from llmkit.jobs.votes import Vote
 
@@ -75,12 +77,34 @@ def between(a: str, b: str, games: Sequence[Game]) -> list[Game]:
     return [game if game.a == a else game.turned() for game in games if {game.a, game.b} == {a, b} and a != b]
 
 
-def of_votes(votes: Iterable[Vote]) -> list[Game]:
+def decided(games: Iterable[Game]) -> list[Game]:
+    """One game for each two models and question: where several judged it, what most of them said.
+
+    >>> [game.points for game in decided([Game("a", "b", 1), Game("b", "a", 0), Game("a", "b", 0)])]
+    [1.0]
+    """
+    said: dict[tuple[str, str, object], list[float]] = {}
+    for game in games:
+        turned = (game.b, game.a, game.question) in said
+        seen = game.turned() if turned else game
+        said.setdefault((seen.a, seen.b, seen.question), []).append(seen.points)
+    return [Game(a, b, _majority(points), question) for (a, b, question), points in said.items()]
+
+
+def _majority(points: Sequence[float]) -> float:
+    mean = fmean(points)
+    return 1.0 if mean > 0.5 else 0.0 if mean < 0.5 else 0.5
+
+
+def of_votes(votes: Iterable[Vote], cells: Iterable[Cell] = ()) -> list[Game]:
     """Votes as games: the best of several has won against each of the others, a tie is one between all of them,
-    and what was skipped is none."""
+    and what was skipped is none. ``cells`` are those that were voted on: their rows are the questions."""
+    asked = [cell.question for cell in cells]
+    places = {(one.label, one.system, one.temperature, one.repeat): one.row for one in asked}
     games = []
     for vote in votes:
-        question = (vote.prompt, vote.system, vote.temperature, vote.repeat)
+        said = (vote.prompt, vote.system, vote.temperature, vote.repeat)
+        question = places.get(said, said)
         if vote.kind == "tie":
             games += [Game(a, b, 0.5, question, "votes") for a, b in combinations(vote.among, 2)]
         elif vote.winner is not None:

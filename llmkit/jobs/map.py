@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from llmkit.core.errors import BadRequest, LLMKitError
 from llmkit.core.events import Event
 from llmkit.core.signal import Signal
-from llmkit.core.usage import Cost
 from llmkit.engine.budget import budget as budget_of
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
@@ -24,6 +23,7 @@ from llmkit.jobs import accessor, rows
 from llmkit.jobs.grid import at_once_from, check
 from llmkit.jobs.pump import Errand, Watcher, run
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
+from llmkit.jobs.tally import Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,37 +139,6 @@ class _Job:
             told.append("interrupted")
         told += self.tally.told()
         return " · ".join([*told, f"{time.monotonic() - self.began:.1f} s"])
-
-
-class Tally:
-    """What rows cost, counted as they end. Simulated money is never added to real money."""
-
-    def __init__(self) -> None:
-        self._real = self._simulated = Decimal(0)
-        self._unpriced = 0
-        self._estimated = False
-
-    def add(self, errand: Errand) -> None:
-        """Count a row that ended."""
-        reply = errand.reply
-        if reply is None or errand.status in ("refused", "unsent"):
-            return
-        self._estimated |= reply.cost.estimated
-        if reply.cost.amount is None:
-            self._unpriced += 1
-        elif reply.simulated:
-            self._simulated += reply.cost.amount
-        else:
-            self._real += reply.cost.amount
-
-    def told(self) -> list[str]:
-        """In words."""
-        told = [str(Cost(self._real, estimated=self._estimated))] if self._real else []
-        if self._simulated:
-            told.append(f"{Cost(self._simulated)} simulated")
-        if self._unpriced:
-            told.append(f"{self._unpriced:,} unpriced")
-        return told
 
 
 class _Counting(Watcher):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.jobs.games import Game, Record, record_of
+from llmkit.jobs.table import pandas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,7 @@ def rank(games: Sequence[Game], *, prior: float = PRIOR, draws: int = _DRAWS) ->
     >>> [place.model for place in rank(games)]
     ['luna', 'sonnet']
     """
+    pandas()  # brings numpy, or says how to get it
     import numpy as np
 
     models = list(dict.fromkeys(name for game in games for name in (game.a, game.b)))
