@@ -6,18 +6,20 @@ What only the provider's own "no" tells is in ``refusals.py``; how options are w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from llmkit.core.request import Options, Request
-from llmkit.engine import structured_fit
+from llmkit.engine import attachments, structured_fit
 from llmkit.engine.refusals import Refusals
 from llmkit.models import efforts
 from llmkit.models.catalogue import ModelFacts, facts
 from llmkit.providers.base import Provider
 from llmkit.wire import dialects
 
+#: What is known of a provider's model: a session knows more than the shipped catalogue.
+Know = Callable[[str, str], ModelFacts]
 #: Options for which a wire has no word.
 _WORDLESS: Mapping[str, tuple[str, ...]] = {
     "anthropic.messages": ("seed",),
@@ -44,10 +46,12 @@ class Fitted:
     notes: tuple[str, ...] = ()
 
 
-def prepare(request: Request, provider: Provider, refusals: Refusals) -> Fitted:
-    """The body of a request, fitted to its model; raises what ``provider.prepare`` raises."""
-    known = knowledge(provider, request.model)
+def prepare(request: Request, provider: Provider, refusals: Refusals, know: Know = facts) -> Fitted:
+    """The body of a request, fitted to its model; raises what ``provider.prepare`` raises, and for pictures and
+    files that would be refused."""
+    known = knowledge(provider, request.model, know)
     fitted, notes = fit(request, provider, known)
+    fitted, renamed = attachments.check(fitted, provider, known)
     fitted, told = structured_fit.fit(
         fitted,
         provider.wire,
@@ -58,15 +62,15 @@ def prepare(request: Request, provider: Provider, refusals: Refusals) -> Fitted:
     body = provider.prepare(fitted)
     body, more = _worded(body, fitted, known)
     body, again = refusals.apply(provider.name, request.model, body)
-    return Fitted(fitted, body, (*notes, *told, *more, *again))
+    return Fitted(fitted, body, (*notes, *renamed, *told, *more, *again))
 
 
-def knowledge(provider: Provider, model: str) -> ModelFacts:
+def knowledge(provider: Provider, model: str, know: Know = facts) -> ModelFacts:
     """What is known of a model, whatever the user calls its provider: by the provider's name, by whose ways
     it speaks, or by the maker that its own name begins with (``openrouter`` and its like)."""
     maker, slash, name = model.partition("/")
     tries = [(provider.name, model), (provider.dialect, model), *([(maker, name)] if slash else [])]
-    found = (facts(*pair) for pair in tries)
+    found = (know(*pair) for pair in tries)
     return next((known for known in found if known.known), ModelFacts(provider=provider.name, model=model))
 
 

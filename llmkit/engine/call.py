@@ -33,6 +33,7 @@ from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.engine.structured import Shape, wish_for_repair
 from llmkit.ledger.store import Ledger
+from llmkit.models.catalogue import facts
 from llmkit.models.prices import Overrides
 from llmkit.providers.base import Provider
 from llmkit.providers.keys import mask
@@ -80,6 +81,7 @@ class Call:
     #: What was changed to fit the model, for the reply.
     notes: tuple[str, ...] = ()
     refusals: Refusals | None = None
+    know: adapt.Know = facts
     #: The request as it was before it was fitted.
     asked: Request | None = None
     shape: Shape | None = None
@@ -208,7 +210,7 @@ class Call:
 
     def fit(self, request: Request) -> None:
         """From now on this is asked, as its model takes it."""
-        fitted = adapt.prepare(request, self.provider, self.refusals or Refusals())
+        fitted = adapt.prepare(request, self.provider, self.refusals or Refusals(), self.know)
         self.asked, self.request, self.body, self.notes = request, fitted.request, fitted.body, fitted.notes
 
     def shaped(self, reply: Reply) -> Done | Failed:

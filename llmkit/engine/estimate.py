@@ -89,9 +89,9 @@ class Estimate:
 
 def of(session: Session, provider: Provider, request: Request, *, exact: bool = False) -> Estimate:
     """The estimate of a request to that provider, in that session."""
-    wanted = session.registry.applied(provider, request)
+    wanted, know = session.registry.applied(provider, request), session.catalogue.facts
     try:
-        fitted = adapt.prepare(wanted, provider, session.refusals)
+        fitted = adapt.prepare(wanted, provider, session.refusals, know)
         request, body, notes = fitted.request, fitted.body, fitted.notes
     except MissingKey as error:
         if exact:
@@ -102,11 +102,11 @@ def of(session: Session, provider: Provider, request: Request, *, exact: bool = 
         thread = IOThread.current()
         tokens = thread.submit(ask(request, body, provider, thread)).result()
         found = _with_cost(
-            tokens, f"counted by {provider.name}", 0.0, request, body, provider, session.prices, ()
+            tokens, f"counted by {provider.name}", 0.0, request, body, provider, session.prices, (), know
         )
     else:
         earlier = session.ledger.guesses(provider.name, request.model)
-        found = estimated(request, body, provider, earlier, session.prices)
+        found = estimated(request, body, provider, earlier, session.prices, know)
     return replace(found, notes=(*found.notes, *notes))
 
 
@@ -129,6 +129,7 @@ def estimated(
     provider: Provider,
     earlier: Sequence[tuple[int, int]],
     overrides: Overrides | None,
+    know: adapt.Know = facts,
 ) -> Estimate:
     """The estimate of a request, with what earlier guesses and counts of its model teach."""
     text = _words(request)
@@ -145,7 +146,7 @@ def estimated(
         method = f"a guess, corrected by {len(earlier)} earlier counts" if learnt else "a guess"
     if media:
         error = max(error, _BLIND)
-    return _with_cost(words + media, method, error, request, body, provider, overrides, tuple(notes))
+    return _with_cost(words + media, method, error, request, body, provider, overrides, tuple(notes), know)
 
 
 def corrected(plain: int, earlier: Sequence[tuple[int, int]]) -> tuple[int, float]:
@@ -227,10 +228,11 @@ def _with_cost(
     provider: Provider,
     overrides: Overrides | None,
     notes: tuple[str, ...],
+    know: adapt.Know,
 ) -> Estimate:
     where: dict[str, Any] = {"base_url": provider.base_url, "overrides": overrides}
     asked = longest(body)
-    known = facts(provider.name, request.model).max_output
+    known = adapt.knowledge(provider, request.model, know).max_output
     most_output = asked if asked is not None else known
     assumption = (
         f"{asked:,} tokens of answer (the limit that is sent)"

@@ -18,7 +18,7 @@ from llmkit.engine.pngs import texts_in
 #: No provider takes more with one question.
 LARGEST = 20_000_000
 #: A picture that we draw ourselves is drawn again, smaller, above this many bytes …
-_COMFORTABLE = 4_500_000
+_COMFORTABLE = 3_900_000
 #: … with a longest side of so many pixels, which is as fine as models look.
 _SIDE = 2048
 _ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")

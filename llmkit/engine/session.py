@@ -263,7 +263,7 @@ class Session:
     ) -> Call | CachedCall:
         """A call that is ready to go, and looks into the cache before it does."""
         keep: Sequence[Keep] = more.get("keep", ())
-        fitted = adapt.prepare(request, provider, self.refusals)
+        fitted = adapt.prepare(request, provider, self.refusals, self.catalogue.facts)
         call = Call(
             fitted.request,
             provider,
@@ -278,6 +278,7 @@ class Session:
             tell=self.notice,
             notes=(*fitted.notes, *self._remark(provider, request.model)),
             refusals=self.refusals,
+            know=self.catalogue.facts,
             asked=request,
             **more,
         )

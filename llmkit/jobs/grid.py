@@ -206,4 +206,4 @@ def check(session: Session, prompt: Prompt, *, model: str | None, more: Mapping[
     ):  # what was recorded replays where there is no key and no such provider
         return
     provider, name = session.resolve(model)
-    adapt.prepare(request.with_(model=name), provider, session.refusals)
+    adapt.prepare(request.with_(model=name), provider, session.refusals, session.catalogue.facts)

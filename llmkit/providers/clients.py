@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
+#: A body of more bytes goes out in pieces.
+_AT_ONCE = 256 * 1024
 
 
 class Clients:
@@ -140,14 +142,22 @@ def _request(
     settings anew each time: that takes longer than all that llmkit does before it."""
     import httpx2
 
+    large = len(content) > _AT_ONCE  # written in one go, it would hold up the other streams
+    length = {"content-length": str(len(content))} if large else {}
+    own = {name.lower(): value for name, value in headers.items()}
     return httpx2.Request(
         "POST",
         _parsed(url),
-        content=content,
-        headers=Sealed({**client.headers, **{name.lower(): value for name, value in headers.items()}}),
+        content=_pieces(content) if large else content,
+        headers=Sealed({**client.headers, **own, **length}),
         cookies=client.cookies,
         extensions={"timeout": {**client.timeout.as_dict(), "connect": connect}},
     )
+
+
+async def _pieces(content: bytes) -> AsyncGenerator[bytes]:
+    for at in range(0, len(content), _AT_ONCE):
+        yield content[at : at + _AT_ONCE]
 
 
 @functools.lru_cache(maxsize=64)
