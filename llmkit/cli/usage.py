@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmkit.cli import shell
-from llmkit.core.errors import BadRequest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +55,8 @@ def usage(groups: tuple[str, ...], last: int, form: str | None, **filters: Any) 
 
     accounts = llmkit.usage.where(**{name: value for name, value in filters.items() if value is not None})
     if form == "prometheus":
-        return _prometheus(accounts)
+        click.echo(accounts.to_prometheus(), nl=False)
+        return 0
     names = [name for given in groups for name in given.split(",")]
     frame = accounts.by(*names) if names else accounts()
     match form:
@@ -83,13 +83,3 @@ def _table(frame: pd.DataFrame, *, simulated: bool) -> str:
     if "started" in frame:
         frame = frame.assign(started=frame["started"].dt.strftime("%Y-%m-%d %H:%M:%S"))
     return to_text(frame.to_string(index=False, na_rep="?"))
-
-
-def _prometheus(accounts: Any) -> int:
-    written = getattr(accounts, "to_prometheus", None)
-    if written is None:
-        raise BadRequest(
-            "This version can't write for Prometheus.", hint="--json and --csv hold the same figures."
-        )
-    click.echo(written(), nl=False)
-    return 0

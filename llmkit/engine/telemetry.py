@@ -1,6 +1,6 @@
 """OpenTelemetry spans for every attempt, by the ``gen_ai`` conventions. Optional: ``pip install "llmkit[otel]"``.
 
-Built on the hooks alone; what is exported, and where to, is the user's own OpenTelemetry set-up. Prompts and
+Metrics are in ``measures.py``. Built on the hooks alone; what is exported, and where to, is the user's own OpenTelemetry set-up. Prompts and
 answers are in no span unless they are asked for.
 """
 
@@ -121,11 +121,20 @@ class Spans:
         span.set_attributes(attributes)
 
 
+def provider_name(name: str) -> str:
+    """What the conventions call a provider.
+
+    >>> provider_name("gemini"), provider_name("openai")
+    ('gcp.gemini', 'openai')
+    """
+    return _NAMES.get(name, name)
+
+
 def _asked(news: Happening) -> dict[str, Any]:
     options = news.request.options
     found: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": _NAMES.get(news.provider, news.provider),
+        "gen_ai.provider.name": provider_name(news.provider),
         "gen_ai.request.model": news.model,
         "gen_ai.request.stream": news.request.stream,
         "llmkit.attempt": news.attempt,

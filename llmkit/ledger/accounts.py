@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.ledger import export as exporting
+from llmkit.ledger import exposition, gallery, reports, sums, whatif
 from llmkit.ledger import forecast as forecasts
-from llmkit.ledger import gallery, reports, sums, whatif
 from llmkit.ledger import reconcile as reconciling
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.frame import KINDS, frame_of, usage
@@ -189,6 +189,13 @@ class Accounts:
         >>> llmkit.usage.export("csv", "november.csv", since="2026-11-01")  # doctest: +SKIP
         """
         return exporting.export(self(decimal=decimal, **filters), kind, path)
+
+    def to_prometheus(self, **filters: Any) -> str:
+        """Counters, speed and budgets as text for Prometheus (``llmkit usage --prometheus`` prints it).
+
+        >>> print(llmkit.usage.to_prometheus())  # doctest: +SKIP
+        """
+        return exposition.text(self(columns=exposition.NEEDS, **filters), self._budgets())
 
     def purge(self, before: Moment | None = None, *, confirm: bool = False) -> Purge:
         """Delete settled attempts that began before that moment (all without one), if ``confirm=True``.
