@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from llmkit.engine.known import USAGE
 from llmkit.notebook import chat as chats
 from llmkit.notebook import fix as fixing
-from llmkit.notebook import history, settings
+from llmkit.notebook import history, routes, settings
 from llmkit.notebook import keys as keyring
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.options import usage_error
@@ -124,6 +124,13 @@ COMMANDS: dict[str, Command] = {
         most=None,
     ),
     "log": Command(history.log, history.USAGE, "the last calls of this session, or one in full", most=1),
+    "route": Command(
+        routes.route,
+        routes.USAGE,
+        "which models could answer the last prompt, and why the first does",
+        claims=lambda rest: routes.words().issuperset(rest),
+        most=2,
+    ),
     "usage": Command(settings.usage, "%llm usage", "what this session used, by model"),
     "budget": Command(
         settings.budget,

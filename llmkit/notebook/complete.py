@@ -23,6 +23,8 @@ from llmkit.models.catalogue import known_models
 from llmkit.notebook.commands import COMMANDS
 from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.options import FLAGS, THINK, VALUED
+from llmkit.routing.strategies import STRATEGIES
+from llmkit.routing.tasks import TASKS
 
 if TYPE_CHECKING:
     from IPython.core.completer import SimpleMatcherResult
@@ -65,6 +67,8 @@ _VALUES: dict[str, Callable[[Known, str], Iterable[str]]] = {
     "--model": lambda known, _: known.models,
     "--compare": lambda known, _: known.models,
     "--think": lambda _, __: THINK,
+    "--task": lambda _, __: (*TASKS, *default_session().registry.section("tasks")),
+    "--strategy": lambda _, __: STRATEGIES,
     "--format": lambda _, __: FORMATS,
     "--out": lambda known, _: known.called(_is_value),
     "--attach": lambda known, word: [*known.called(_is_value), *_files(word)],
@@ -80,6 +84,8 @@ _STAND_FOR: dict[str, Callable[[Known, str], Iterable[str]]] = {
     "MODEL": lambda known, _: known.models,
     "NAME": lambda known, _: known.conversations,
     "COMMAND": lambda _, __: COMMANDS,
+    "TASK": lambda _, __: TASKS,
+    "STRATEGY": lambda _, __: STRATEGIES,
     "FILE": lambda _, word: _files(word),
     "PATH": lambda _, word: _files(word),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import BadRequest
@@ -23,6 +24,7 @@ from llmkit.engine.tool_loop import DEFAULT_ROUNDS
 from llmkit.engine.toolbox import Toolbox
 from llmkit.models.catalogue import facts
 from llmkit.models.tokens import TokenCount, estimate_tokens
+from llmkit.notebook import routes
 from llmkit.notebook.conversation import Conversation, check_room
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ class Inquiry:
     timeout: float | None = None
     budget: float | None = None
     tag: str | None = None
+    #: What kind of work it is and how the model was chosen, where that is left to llmkit.
+    task: str | None = None
+    strategy: str | None = None
     #: The cell that asks, and which of its runs.
     cell: str | None = None
     run: int | None = None
@@ -64,6 +69,12 @@ class Inquiry:
         # Anthropic's API takes calls of earlier rounds only beside tools that are offered still.
         tools = bool(self.tools.specs) or self.provider.wire != "anthropic.messages"
         return (*self.history.messages(self.model, tools=tools), self.asked)
+
+    @property
+    def label(self) -> str:
+        """The model, and why this one, in a word."""
+        why = ", ".join(filter(None, (self.task, self.strategy)))
+        return f"{self.model} ({why})" if why else self.model
 
     def tokens(self) -> TokenCount:
         """About how long the words of it are. Pictures and files are not counted."""
@@ -88,13 +99,16 @@ class Inquiry:
     def send(self, session: Session, consent: Consent | None = None) -> Stream:
         """Ask it. ``consent`` is asked before a tool runs."""
         purse: AbstractContextManager[Any] = nullcontext() if self.budget is None else budget(self.budget)
+        routed = self.task is not None or self.strategy is not None
+        ask = (
+            partial(routes.execute, session, self) if routed else partial(session.stream, model=self.written)
+        )
         with purse:
-            return session.stream(
+            return ask(
                 self.messages,
-                model=self.written,
                 system=self.system,
                 schema=self.schema,
-                tools=self.tools,  # type: ignore[arg-type]  # made already, of what was named
+                tools=self.tools,
                 max_rounds=self.max_rounds,
                 consent=consent,
                 signal=Signal.timeout(self.timeout) if self.timeout else None,

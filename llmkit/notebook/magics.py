@@ -21,7 +21,7 @@ from llmkit.engine.session import default_session
 from llmkit.engine.structured import Shape
 from llmkit.engine.tool_loop import DEFAULT_ROUNDS
 from llmkit.engine.toolbox import Toolbox
-from llmkit.notebook import background, several
+from llmkit.notebook import background, routes, several
 from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
 from llmkit.notebook.consent import Desk, Trust, can_ask, nobody_to_ask
@@ -68,6 +68,8 @@ class LLMMagics(Magics):
         self._ip = shell
         self.defaults = LLMKit(parent=shell)
         self._shown: tuple[Reply, int] | None = None
+        #: What was asked last, for %llm route.
+        self.last: Inquiry | None = None
         #: What remembers the last exception, for {{ Err }} and %llm fix.
         self.witness = Witness()
         #: The conversations of this kernel by name; "" is the notebook's own.
@@ -103,6 +105,8 @@ class LLMMagics(Magics):
     @argument("-c", "--conversation", metavar="NAME", help="go on with the conversation of that name")
     @argument("--new", action="store_true", help="start the conversation over")
     @argument("--no-history", action="store_true", help="ask alone: neither read nor write a conversation")
+    @argument("--task", metavar="TASK", help="what it is for (coding, planning, …): llmkit picks the model")
+    @argument("--strategy", metavar="STRATEGY", help="how the model is picked: balanced, cost-optimized, …")
     @argument(
         "--compare",
         type=models,
@@ -160,6 +164,10 @@ class LLMMagics(Magics):
         inquiry = self._inquiry(asked, model, Message.user(*parts, *attached), before)
         box, desk = self._tools(asked)
         inquiry = replace(inquiry, schema=None if shape is None else shape.schema, tools=box)
+        if asked.task is not None or asked.strategy is not None:
+            named = bool(asked.words or asked.model) and cell is not None
+            inquiry = routes.fitted(default_session(), inquiry, asked.task, asked.strategy, named=named)
+        self.last = inquiry
         inquiries = several.inquiries(inquiry, asked.compare) if asked.several else [inquiry]
         notes += [note for note in (news, *(one.check() for one in inquiries)) if note]
         if asked.dry_run:
@@ -186,7 +194,7 @@ class LLMMagics(Magics):
             return self._leave_running(inquiry, display, asked.out, add)
         if desk is not None and not can_ask(self._ip):
             raise nobody_to_ask()
-        answer = answer_for(self._ip, inquiry.model, display)
+        answer = answer_for(self._ip, inquiry.label, display)
         answer.asks_first = desk is not None
         reply = self._follow(inquiry.send(default_session(), desk), answer, asked.out, add, desk)
         if wanted != "md":
@@ -298,7 +306,7 @@ class LLMMagics(Magics):
         turn = Turn(
             inquiry.asked,
             reply,
-            model=inquiry.model,
+            model=(reply.route and reply.route.model) or inquiry.model,
             system=asked.system or inquiry.history.system,
             cell=inquiry.cell,
             run=inquiry.run,

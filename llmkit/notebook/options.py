@@ -19,7 +19,7 @@ FLAGS = ("-q", "--quiet", "--raw", "--new", "--no-history", "--dry-run", "--bg",
 VALUED = (
     "-a", "--attach", "-f", "--format", "--schema", "--compare", "--repeat",
     "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
-    "--temperature", "--think", "--timeout", "-t", "--tool", "--max-rounds",
+    "--temperature", "--think", "--timeout", "-t", "--tool", "--max-rounds", "--task", "--strategy",
 )  # fmt: skip
 #: Options that do not go together. A comparison is no turn of a conversation, and has an answer for each model.
 _AT_ODDS = (
@@ -27,6 +27,7 @@ _AT_ODDS = (
     ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "--bg"), ("--compare", "-t"),
     ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "--bg"), ("--repeat", "-t"),
     ("--bg", "-f"),
+    *((many, way) for many in ("--compare", "--repeat") for way in ("--task", "--strategy")),
 )  # fmt: skip
 _FIELDS = {"-c": "conversation", "-f": "format", "-m": "model", "MODEL": "words", "-t": "tools"}
 _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
@@ -38,7 +39,7 @@ _COMMA = re.compile(r",(?![a-z]+=)")
 USAGE = (
     "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] "
     "[--schema VAR] [-t FUNCTION] [--yes-tools] [--max-rounds N] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] "
-    "[--tag T] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
+    "[--tag T] [--task TASK] [--strategy STRATEGY] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
 )
 
 
@@ -63,6 +64,8 @@ class Line:
     tools: tuple[str, ...] = ()
     yes_tools: bool = False
     max_rounds: int | None = None
+    task: str | None = None
+    strategy: str | None = None
     compare: tuple[str, ...] = ()
     repeat: int | None = None
     bg: bool = False

@@ -62,6 +62,13 @@ class Choice:
         """Those that may be asked, the best first."""
         return tuple(one.model for one in self.route.candidates if one.eligible)
 
+    @property
+    def first(self) -> str:
+        """The first choice; an error with every reason if nothing fits."""
+        if not self.targets:
+            raise _nobody(self)
+        return self.targets[0]
+
 
 class Orchestrator:
     """Picks the model for a request, says why, and goes on to the next when it fails.
@@ -116,15 +123,14 @@ class Orchestrator:
         ("bad_request", "content_filter"). All else is what ``Session.stream`` takes.
         """
         asked = {"models": models, "preferred": preferred, "needs": needs, "budget": budget, **more}
-        choice = self._choice(task, strategy, messages, asked)
+        choice = self.choose(task, strategy, messages, asked)
         with self._lock:
             self._turn += 1
-        if not choice.targets:
-            raise _nobody(choice)
+        first = choice.first
         if choice.route.strategy == "cascade" and check is None:
             check = whole
         plan = Plan(
-            choice.targets,
+            (first, *choice.targets[1:]),
             choice.route,
             accept=check,
             restart=restart,
@@ -171,71 +177,17 @@ class Orchestrator:
     ) -> Route:
         """The route that a request would take, with every candidate, what speaks for it or rules it out. Nothing
         is sent. Without messages: for a short prompt."""
-        return self._choice(task, strategy, messages or "A short question.", more).route
+        return self.choose(task, strategy, messages or "A short question.", more).route
 
-    def select_model(
-        self,
-        task: str | Task | None = None,
-        strategy: str | None = None,
-        request: Prompt | Request | None = None,
-        **more: Any,
-    ) -> str:
-        """The model that would be asked first, as "provider/model". Nothing is sent."""
-        if isinstance(request, Request):
-            more = {"tools": request.tools, "schema": request.schema, "system": request.system, **more}
-            request = request.messages
-        choice = self._choice(task, strategy, request or "A short question.", more)
-        if not choice.targets:
-            raise _nobody(choice)
-        return choice.targets[0]
-
-    def explain(
-        self,
-        task: str | Task | None = None,
-        strategy: str | None = None,
-        messages: Prompt | None = None,
-        **more: Any,
-    ) -> pd.DataFrame:
-        """The candidates as a DataFrame, the first choice at the top: eligible or why not, score, quality, expected
-        cost, worst case, latency (from your own ledger), the breaker's state, what the budgets leave. Nothing is
-        sent.
-
-        >>> Orchestrator().explain("coding", "balanced", "Write a function.")  # doctest: +SKIP
-        """
-        from llmkit.routing.table import frame
-
-        choice = self._choice(task, strategy, messages or "A short question.", more)
-        table: pd.DataFrame = frame(choice.route, choice.need)
-        return table
-
-    # -- learning -----------------------------------------------------------------------------
-
-    def learn(self, judged: Any) -> Orchestrator:
-        """Take what you found of models: a judged comparison (``llmkit.compare(...)`` with votes or verdicts), or a
-        mapping of models to shares from 0 to 1. Quality then leans on it, the more the more there is.
-
-        >>> Orchestrator(Session({})).learn({"sim/sage": 0.9}).judged["sim/sage"].share
-        0.9
-        """
-        from llmkit.routing.verdicts import verdicts
-
-        for name, (share, of) in verdicts(judged).items():
-            provider, model = self.session.resolve(name)
-            full = f"{provider.name}/{model}"
-            before = self.judged.get(full, Judged(0.0, 0))
-            total = before.of + of
-            self.judged[full] = Judged((before.share * before.of + share * of) / total, total)
-        return self
-
-    # -- within -------------------------------------------------------------------------------
-
-    def _choice(
+    def choose(
         self,
         task: str | Task | None,
         strategy: str | None,
         messages: Prompt | None,
         asked: Mapping[str, Any],
     ) -> Choice:
+        """The route of a request, and what it was chosen by: the task as the configuration has it, what the request
+        needs, the budgets. ``asked`` are the other arguments of :meth:`execute`. Nothing is sent."""
         session = self.session
         if messages is None:
             raise BadRequest(
@@ -284,6 +236,60 @@ class Orchestrator:
         )
         candidates = rank(profiles, need, kind, function, ways, self.judged)
         return Choice(Route(kind.name, name, candidates), kind, need, own, conversation)
+
+    def select_model(
+        self,
+        task: str | Task | None = None,
+        strategy: str | None = None,
+        request: Prompt | Request | None = None,
+        **more: Any,
+    ) -> str:
+        """The model that would be asked first, as "provider/model". Nothing is sent."""
+        if isinstance(request, Request):
+            more = {"tools": request.tools, "schema": request.schema, "system": request.system, **more}
+            request = request.messages
+        choice = self.choose(task, strategy, request or "A short question.", more)
+        return choice.first
+
+    def explain(
+        self,
+        task: str | Task | None = None,
+        strategy: str | None = None,
+        messages: Prompt | None = None,
+        **more: Any,
+    ) -> pd.DataFrame:
+        """The candidates as a DataFrame, the first choice at the top: eligible or why not, score, quality, expected
+        cost, worst case, latency (from your own ledger), the breaker's state, what the budgets leave. Nothing is
+        sent.
+
+        >>> Orchestrator().explain("coding", "balanced", "Write a function.")  # doctest: +SKIP
+        """
+        from llmkit.routing.table import frame
+
+        choice = self.choose(task, strategy, messages or "A short question.", more)
+        table: pd.DataFrame = frame(choice.route, choice.need)
+        return table
+
+    # -- learning -----------------------------------------------------------------------------
+
+    def learn(self, judged: Any) -> Orchestrator:
+        """Take what you found of models: a judged comparison (``llmkit.compare(...)`` with votes or verdicts), or a
+        mapping of models to shares from 0 to 1. Quality then leans on it, the more the more there is.
+
+        >>> Orchestrator(Session({})).learn({"sim/sage": 0.9}).judged["sim/sage"].share
+        0.9
+        """
+        from llmkit.routing.verdicts import verdicts
+
+        for name, (share, of) in verdicts(judged).items():
+            provider, model = self.session.resolve(name)
+            full = f"{provider.name}/{model}"
+            before = self.judged.get(full, Judged(0.0, 0))
+            total = before.of + of
+            self.judged[full] = Judged((before.share * before.of + share * of) / total, total)
+        return self
+
+    # -- within -------------------------------------------------------------------------------
 
     def _remember(self, key: int, target: str) -> None:
         with self._lock:
