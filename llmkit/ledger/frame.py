@@ -6,13 +6,14 @@ live in ``sums.py``, pictures in ``plots.py``.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest, MissingPackage
 from llmkit.ledger import typed
 from llmkit.ledger.query import Filter
-from llmkit.ledger.reader import read
+from llmkit.ledger.reader import ways
 from llmkit.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -114,16 +115,20 @@ def frame_of(store: Ledger, wanted: Filter, names: Iterable[str], *, decimal: bo
     pd = pandas()
     names = list(names)
     needed = dict.fromkeys(["started", *names, *(_WRITES if "cache_write" in names else ())])
-    growing = {name: KINDS[name]() for name in needed if name != "cache_write"}
-    money = typed.exact() if decimal else None
-    if decimal and "cost" not in growing:
-        growing["cost"] = _number()
-    numbers = {name for name, column in growing.items() if isinstance(column, typed.Numbers)} | {"started"}
-    for piece in read(store, wanted, list(growing), numbers=numbers - ({"cost"} if decimal else set())):
-        for name, column in growing.items():
-            column.take(piece[name])
-        if money is not None:
-            money.take(piece["cost"])
+    read = {name for name in needed if name != "cache_write"} | ({"cost"} if decimal else set())
+    numbers = {name for name in read if isinstance(KINDS[name](), typed.Numbers)} | {"started"}
+    for way in ways(store, wanted, sorted(read), numbers=numbers - ({"cost"} if decimal else set())):
+        growing = {name: KINDS[name]() for name in read}
+        money = typed.exact() if decimal else None
+        try:
+            for piece in way():
+                for name, column in growing.items():
+                    column.take(piece[name])
+                if money is not None:
+                    money.take(piece["cost"])
+        except sqlite3.Error:
+            continue
+        break
     made = {name: column.made() for name, column in growing.items()}
     if "cache_write" in needed:
         made["cache_write"] = _sum_of_known(made["cache_write_5m"], made["cache_write_1h"])
