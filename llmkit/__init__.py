@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from llmkit.core.usage import Cost, Usage
     from llmkit.engine.budget import Budget, budget
     from llmkit.engine.cache import Cache
+    from llmkit.engine.chat import Chat
     from llmkit.engine.estimate import Estimate
     from llmkit.engine.face import ask, estimate, models, stream, tape, usage
     from llmkit.engine.health import doctor
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Budget": "llmkit.engine.budget",
     "Cache": "llmkit.engine.cache",
+    "Chat": "llmkit.engine.chat",
     "Cost": "llmkit.core.usage",
     "Done": "llmkit.core.events",
     "Estimate": "llmkit.engine.estimate",
@@ -114,6 +116,7 @@ _HOMES = {
 __all__ = [
     "Budget",
     "Cache",
+    "Chat",
     "Cost",
     "Done",
     "Estimate",

@@ -3,7 +3,7 @@
     LLMKitError
       * ConfigError              nothing was sent: the call could not be made
           - UnknownModel · UnknownProvider · MissingKey · MissingPackage · BadRequest
-          - BudgetExceeded · BadEndpoint · TapeMiss
+          - BudgetExceeded · BadEndpoint · TapeMiss · ContextOverflow
       * ProviderError            the provider answered, and said no
           - BadRequestError · ContextLengthError · AuthError · PermissionDenied
           - ModelNotFound · RequestTooLarge · QuotaError · RateLimited
@@ -47,6 +47,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ContextLengthError",
+    "ContextOverflow",
     "DeadlineExceeded",
     "FirstByteTimeout",
     "IdleTimeout",
@@ -210,6 +211,12 @@ class BadRequest(ConfigError):
     """The request makes no sense for this model or wire; found out before sending."""
 
     kind = "bad_request"
+
+
+class ContextOverflow(BadRequest):
+    """What is to be sent can't fit the model's window; found out before sending, and nothing was left out of it."""
+
+    kind = "context_overflow"
 
 
 class BadEndpoint(ConfigError):

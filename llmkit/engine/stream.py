@@ -136,6 +136,7 @@ class Stream:
         self._shape = shape
         self._draft = PartialJson()
         self._place = place  # where tools run, if there are any: it must know whose loop waits
+        self._at_end: Callable[[Done | Failed], object] | None = None
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -245,6 +246,11 @@ class Stream:
                     return reply
                 return reply.with_(data=self._shape.part(self._draft, reply.text))
 
+    def at_end(self, tell: Callable[[Done | Failed], object]) -> Stream:
+        """Have somebody told of the terminal event when it is read; on the reader's own thread."""
+        self._at_end = tell
+        return self
+
     @property
     def route(self) -> Route | None:
         """Which models might have been asked, and were so far, where that was chosen here."""
@@ -324,6 +330,8 @@ class Stream:
         last = batch[-1]
         if isinstance(last, Done | Failed):
             self._terminal = last
+            if self._at_end is not None:
+                self._at_end(last)
 
     def _result(self) -> Reply:
         match self._terminal:

@@ -192,7 +192,7 @@ def test_a_conversation_that_cannot_fit_is_refused_whole(kernel):
         "talks[''] = talks[''].then(replace(talks[''].turns[0], asked=Message.user(long * 4)))"
     )
     ran = ask(kernel, "go on")
-    assert ran.error["ename"] == "BadRequest"
+    assert ran.error["ename"] == "ContextOverflow"
     for choice in ("--new", "--no-history", "%llm chat fork", "a larger window", "Nothing was sent"):
         assert choice in "".join(ran.error["traceback"])
     assert kernel.value("len(talks[''].turns)") == 2  # and nothing was left out
