@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 
 from llmkit.sim import server
@@ -13,11 +14,14 @@ _shared: Simulator | None = None
 
 
 def default() -> Simulator:
-    """The process's own simulator, listening. A forked child gets one of its own."""
+    """The process's own simulator, listening. A forked child gets one of its own.
+
+    ``LLMKIT_SIM_PACE`` sets its pace: ``model`` (as where nothing is said), ``instant`` or a factor.
+    """
     global _shared
     with _lock:
         if _shared is None:
-            _shared = Simulator(journal=200).start()
+            _shared = Simulator(journal=200, pace=os.environ.get("LLMKIT_SIM_PACE") or "model").start()
             atexit.register(_close)
         return _shared
 

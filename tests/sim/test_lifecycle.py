@@ -346,3 +346,16 @@ def test_a_pace_must_make_sense(post, ask, pace) -> None:
     assert post(*ask("openai.chat", "x"), x_sim_pace=pace).status == 400
     with pytest.raises(ConfigError):
         Simulator(pace=float(pace) if pace != "warp" else pace)
+
+
+def test_the_processs_own_simulator_takes_its_pace_from_the_environment(monkeypatch):
+    from llmkit.sim import shared
+
+    monkeypatch.setattr(shared, "_shared", None)
+    monkeypatch.setenv("LLMKIT_SIM_PACE", "a snail's")
+    with pytest.raises(ValueError, match="'instant', 'model' or a positive factor"):
+        shared.default()
+    monkeypatch.setenv("LLMKIT_SIM_PACE", "instant")
+    running = shared.default()
+    running.stop()
+    assert running.url
