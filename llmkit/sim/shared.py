@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from typing import Literal, cast
 
 from llmkit.sim import server
 from llmkit.sim.server import Simulator
@@ -21,7 +22,8 @@ def default() -> Simulator:
     global _shared
     with _lock:
         if _shared is None:
-            _shared = Simulator(journal=200, pace=os.environ.get("LLMKIT_SIM_PACE") or "model").start()
+            pace = os.environ.get("LLMKIT_SIM_PACE") or "model"  # the simulator reads a factor as text, too
+            _shared = Simulator(journal=200, pace=cast("Literal['model', 'instant']", pace)).start()
             atexit.register(_close)
         return _shared
 

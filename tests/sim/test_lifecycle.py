@@ -353,7 +353,7 @@ def test_the_processs_own_simulator_takes_its_pace_from_the_environment(monkeypa
 
     monkeypatch.setattr(shared, "_shared", None)
     monkeypatch.setenv("LLMKIT_SIM_PACE", "a snail's")
-    with pytest.raises(ValueError, match="'instant', 'model' or a positive factor"):
+    with pytest.raises(ConfigError, match="'instant', 'model' or a positive factor"):
         shared.default()
     monkeypatch.setenv("LLMKIT_SIM_PACE", "instant")
     running = shared.default()
