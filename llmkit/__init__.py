@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from llmkit.engine.stream import Stream
     from llmkit.engine.tools import tool
     from llmkit.engine.track import track
+    from llmkit.jobs.benchmark import benchmark
     from llmkit.jobs.compare import compare
     from llmkit.jobs.map import map  # noqa: A004
     from llmkit.models.model import Model, model
@@ -92,6 +93,7 @@ _HOMES = {
     "ToolSpec": "llmkit.core.request",
     "Usage": "llmkit.core.usage",
     "ask": "llmkit.engine.face",
+    "benchmark": "llmkit.jobs.benchmark",
     "budget": "llmkit.engine.budget",
     "compare": "llmkit.jobs.compare",
     "default_session": "llmkit.engine.session",
@@ -148,6 +150,7 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "ask",
+    "benchmark",
     "budget",
     "compare",
     "default_session",

@@ -90,7 +90,7 @@ def frontier(frame: pd.DataFrame, palette: Palette) -> Any:
     for price in table["cost_per_1k_output"]:
         front.append(price < best)
         best = min(best, price)
-    table["front"] = front
+    table["front"] = pd.Series(front, index=table.index, dtype="bool")
     made = figure(
         table,
         title="Cost against speed, by model",

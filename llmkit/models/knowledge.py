@@ -54,6 +54,10 @@ class Knowledge:
         """The names worth offering, sorted."""
         return tuple(sorted({*catalogue.known_models(retired=retired), *self._listed, *self._written}))
 
+    def listed(self, provider: str) -> tuple[str, ...]:
+        """What that provider said that it serves, by its own names; nothing where it was not asked."""
+        return tuple(name.partition("/")[2] for name in self._listed if name.startswith(f"{provider}/"))
+
 
 def _read(written: Mapping[str, Any]) -> dict[str, Any]:
     plain = {

@@ -6,13 +6,21 @@ import re
 
 import pytest
 
+from llmkit import Timing
 from llmkit.errors import BadRequest, LLMKitError
 from llmkit.jobs.differences import of_games, of_values
 from llmkit.jobs.games import Game
 from llmkit.jobs.metrics import METRICS
+from llmkit.sim import Simulator
 
 GOOD, POOR = "here/sage", "here/swift"
 QUESTIONS = [f"What is {n} times {n}?" for n in range(8)]
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator(pace="instant") as running:
+        yield running
 
 
 @pytest.fixture
@@ -163,12 +171,20 @@ class TestBest:
 
 
 class TestPlots:
-    @pytest.mark.parametrize("kind", ["latency", "cost", "frontier", "wins", "length"])
+    @pytest.mark.parametrize("kind", ["latency", "cost", "wins", "length"])
     def test_it_shows_every_model_and_keeps_its_numbers(self, answered, kind):
         answered.vote(answered[0])
         made = answered.plot(kind)
         assert set(made.table["model"]) == {GOOD, POOR}
         assert made.to_json()
+
+    def test_cost_is_drawn_against_speed_where_both_are_known(self, answered):
+        assert "known pace" in answered.plot("frontier").layout.annotations[0].text
+        for cell in answered:
+            cell.errand.reply = cell.reply.with_(timing=Timing(ttft=0.1, duration=0.5))
+        made = answered.plot("frontier")
+        assert set(made.table["model"]) == {GOOD, POOR}
+        assert made.table["front"].any()
 
     def test_what_has_no_numbers_yet_says_so(self, answered):
         made = answered.plot("wins")

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from llmkit.errors import BadRequest
+from llmkit.sim import Simulator
 
 SWIFT, SAGE, POET = "here/swift", "here/sage", "here/poet"
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator(pace="instant") as running:
+        yield running
 
 
 @pytest.fixture
