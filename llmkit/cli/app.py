@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import llmkit
-from llmkit.cli import ask, config, doctor, keys, scrub, shell, simulate, tables, usage
+from llmkit.cli import ask, config, doctor, keys, ledger, scrub, shell, simulate, tables, usage
 
 
 class Unread(BaseException):
@@ -43,6 +43,7 @@ for command in (
     tables.models,
     tables.prices,
     usage.usage,
+    ledger.ledger,
     doctor.doctor,
     keys.keys,
     config.config,

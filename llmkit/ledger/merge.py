@@ -1,0 +1,121 @@
+"""Rows of one ledger's file into another's: each attempt once, however often it is done.
+
+Reading and writing the rows of calls lives in ``store.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmkit.core.errors import BadRequest
+from llmkit.ledger.file import connect, open_file
+from llmkit.ledger.schema import COLUMNS, ForeignDatabase, NewerSchema, check
+
+Place = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did: rows that are new, rows that were open here and are settled now, rows known before."""
+
+    added: int = 0
+    completed: int = 0
+    known: int = 0
+
+    def __add__(self, other: Merged) -> Merged:
+        return Merged(self.added + other.added, self.completed + other.completed, self.known + other.known)
+
+    def __str__(self) -> str:
+        return f"{self.added:,} attempts added, {self.completed:,} completed, {self.known:,} known before"
+
+
+def merge(into: Place, *sources: Place) -> Merged:
+    """Copy the rows of other ledgers into this one, which is made if there is none. The others are only read.
+
+    An attempt has the same id wherever it is, so nothing counts twice, and doing it again changes nothing. Where
+    one file has an attempt still open that another has settled, the settled one is kept. Either all rows of a
+    source come, or none.
+
+    >>> merge("team.db", "anna.db", "ben.db")  # doctest: +SKIP
+    Merged(added=1204, completed=0, known=0)
+    """
+    target = Path(into)
+    for source in sources:
+        if not Path(source).is_file():
+            raise BadRequest(f"There is no ledger {os.fspath(source)}.", hint="Name the files of ledgers.")
+        if target.exists() and Path(source).samefile(target):
+            raise BadRequest(f"{os.fspath(source)} can't be merged into itself.")
+    opened = open_file(str(target))
+    try:
+        if opened.stand_in or not opened.writable:
+            raise BadRequest(f"Nothing can be written to {target}.", why=opened.notice)
+    finally:
+        opened.db.close()
+    done = Merged()
+    with contextlib.closing(connect(str(target))) as db:
+        for source in sources:
+            done += _take(db, Path(source))
+    return done
+
+
+def sync(one: Place, other: Place) -> tuple[Merged, Merged]:
+    """Bring two ledgers to the same rows; what came into the one, and what into the other.
+
+    A row that was purged from one of them comes back from the other.
+    """
+    return merge(one, other), merge(other, one)
+
+
+def _take(db: sqlite3.Connection, source: Path) -> Merged:
+    with _attached(db, source) as columns:
+        names = ", ".join(columns)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            total = db.execute("SELECT count(*) FROM source.attempts").fetchone()[0]
+            added = db.execute(
+                f"INSERT OR IGNORE INTO main.attempts ({names}) SELECT {names} FROM source.attempts ORDER BY rowid"  # noqa: S608 - our own words
+            ).rowcount
+            completed = db.execute(
+                f"REPLACE INTO main.attempts ({names}) SELECT {names} FROM source.attempts AS theirs "  # noqa: S608 - our own words
+                "WHERE theirs.settled IS NOT NULL AND EXISTS (SELECT 1 FROM main.attempts AS ours "
+                "WHERE ours.id = theirs.id AND ours.settled IS NULL)"
+            ).rowcount
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    return Merged(added, completed, total - added - completed)
+
+
+@contextlib.contextmanager
+def _attached(db: sqlite3.Connection, source: Path) -> Iterator[list[str]]:
+    """The source beside the target; the columns that both have."""
+    try:
+        with contextlib.closing(connect(str(source))) as probe:
+            probe.execute("PRAGMA query_only = ON")
+            if not check(probe):
+                raise ForeignDatabase
+        db.execute("ATTACH DATABASE ? AS source", [str(source)])
+    except ForeignDatabase:
+        raise BadRequest(f"{source} is no ledger of llmkit's.", hint="Nothing of it was taken.") from None
+    except NewerSchema:
+        raise BadRequest(
+            f"{source} was written by a newer llmkit.",
+            why="Some of its columns are unknown here.",
+            hint="Upgrade llmkit.",
+        ) from None
+    except sqlite3.Error as error:
+        raise BadRequest(
+            f"{source} can't be read.", why=str(error), hint="Nothing of it was taken."
+        ) from None
+    try:
+        theirs = {row[1] for row in db.execute("PRAGMA source.table_info(attempts)")}
+        yield [name for name in COLUMNS if name in theirs]
+    finally:
+        db.execute("DETACH DATABASE source")
