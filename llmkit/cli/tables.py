@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from llmkit.cli import shell
 from llmkit.engine import known
-from llmkit.models.catalogue import ABILITIES
-
-if TYPE_CHECKING:
-    from llmkit.engine.session import Session
+from llmkit.models import matrix as matrices
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +39,7 @@ def _wanted(words: tuple[str, ...], more: dict[str, Any]) -> known.Wanted:
 @_filters
 @click.option("--local", is_flag=True, help="Those that servers on this machine serve just now.")
 @click.option("--live", is_flag=True, help="Ask the providers whose key is there for their own lists first.")
-@click.option("--matrix", is_flag=True, help="What can be done with which provider, as Markdown.")
+@click.option("--matrix", is_flag=True, help="What works with which provider, and why the rest doesn't.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 def models(words: tuple[str, ...], matrix: bool, as_json: bool, **more: Any) -> int:
     """List the models that are known, and what they can do.
@@ -54,7 +51,7 @@ def models(words: tuple[str, ...], matrix: bool, as_json: bool, **more: Any) -> 
 
     session, wanted = default_session(), _wanted(words, more)
     if matrix:
-        click.echo(_matrix(session, wanted))
+        click.echo(json.dumps(matrices.matrix()) if as_json else matrices.as_text())
     elif as_json and not wanted.local:
         if wanted.live:
             known.refresh(session, wanted.provider)
@@ -121,14 +118,3 @@ def _plain(row: known.Row) -> dict[str, Any]:
         else {"price_in": row.price.input, "price_out": row.price.output, "price_source": row.price_source}
     )
     return {"name": row.facts.name, "aliases": list(row.aliases), **facts, **price}
-
-
-def _matrix(session: Session, wanted: known.Wanted) -> str:
-    """Each model and what it can and can't do, as a table of Markdown; "?" is what nobody says."""
-    words = {True: "yes", False: "no", None: "?"}
-    head = ("model", *(name.replace("_", " ") for name in ABILITIES))
-    rows = [
-        (row.facts.name, *(words[getattr(row.facts, name)] for name in ABILITIES))
-        for row in known.rows(session, wanted)
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))

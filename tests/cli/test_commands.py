@@ -15,6 +15,7 @@ import pytest
 
 import llmkit
 from llmkit.cli.app import app
+from llmkit.models import matrix
 from llmkit.sim import Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -120,12 +121,9 @@ class TestModelsAndPrices:
             ]
         assert server["at"].startswith("http://127.0.0.1:")
 
-    def test_the_matrix_is_a_table_of_markdown(self, run):
-        head, rule, *rows = run("models", "sonnet", "--matrix").out.splitlines()
-        assert head.startswith("| model | vision |")
-        assert set(rule) <= set("| -")
-        assert rows
-        assert all(row.count("|") == head.count("|") for row in rows)
+    def test_the_matrix_says_what_works_with_which_provider(self, run):
+        assert run("models", "--matrix").out.strip() == matrix.as_text().strip()
+        assert json.loads(run("models", "--matrix", "--json").out) == matrix.matrix()
 
     def test_prices_are_those_of_the_list(self, run):
         (row,) = [
