@@ -34,19 +34,12 @@ if TYPE_CHECKING:
 _SKEW = 60.0
 #: The SDKs that an extra of llmkit brings.
 _EXTRAS = {"anthropic": "anthropic", "google.genai": "gemini", "litellm": "litellm"}
-#: What is named with its version: package, and what is missed without it.
-_PACKAGES: Mapping[str, str] = {
-    "openai": "",
-    "anthropic": "",
-    "google-genai": "",
-    "genai-prices": "",
-    "ipython": "",
-    "ipykernel": "",
-    "ipywidgets": "",
-    "anywidget": "",
-    "jupyterlab": "",
-    "pandas": '`llmkit.usage()` needs it: pip install "llmkit[data]"',
-    "plotly": "",
+#: What is named with its version, in groups, and what is missed where nothing of a group is there.
+_PACKAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "SDKs": (("openai", "anthropic", "google-genai", "litellm", "llama-cpp-python"), ""),
+    "prices": (("genai-prices",), ""),
+    "notebook": (("jupyterlab", "ipykernel", "ipython", "ipywidgets", "anywidget"), ""),
+    "tables": (("pandas", "plotly"), '`llmkit.usage()` and plots need them: pip install "llmkit[data]"'),
 }
 #: Settings of the environment that change what llmkit does.
 _VARIABLES = (
@@ -87,7 +80,7 @@ def _configuration(seen: Seen) -> Iterator[Finding]:
     sources = seen.session.registry.config.sources
     for source in sources:
         if source.path is not None:
-            yield Finding(area, str(source.path), "ok", f"read ({source.origin})")
+            yield Finding(area, source.origin, "ok", f"{source.path} was read")
     if not any(source.path for source in sources):
         where = "given by the program" if sources else f"none ({configs.user_file()} would be read)"
         yield Finding(area, configs.FILE_NAME, "ok", where)
@@ -127,15 +120,19 @@ def _provider(name: str, provider: Provider, key: Key, answer: Probe, *, check: 
         told.append(answer.note)
     said = "; ".join(told)
     if not key.present:
-        return Finding(
-            "providers", name, "problem", said, f"`llmkit keys set {name}` asks for it without showing it."
-        )
+        variable = key.env[0] if key.env else "NAME"
+        todo = _asks_for(name) if key.named else f"Write `api_key: ${{{variable}}}` into its configuration."
+        return Finding("providers", name, "problem", said, todo)
     if (error := answer.error) is not None:
         todo = error.hint
         if answer.key_valid is False:
-            todo = f"Replace the key that is in {place}; `llmkit keys set {name}` asks for another one."
+            todo = f"Replace the key that is in {place}." if key.named is None else _asks_for(name)
         return Finding("providers", name, "problem", f"{said}; {error.what} {error.why}".strip(), todo)
     return Finding("providers", name, "ok", said)
+
+
+def _asks_for(name: str) -> str:
+    return f"`llmkit keys set {name}` asks for one, and does not show it."
 
 
 def _clock(seen: Seen) -> Iterator[Finding]:
@@ -245,12 +242,12 @@ def _versions(_: Seen) -> Iterator[Finding]:
     area = "versions"
     yield Finding(area, "llmkit", "ok", import_module("llmkit").__version__)
     yield Finding(area, "Python", "ok", f"{platform.python_version()} on {platform.system()}")
-    for package, missed in _PACKAGES.items():
-        version = _version(package)
-        if version is not None:
-            yield Finding(area, package, "ok", version)
-        elif missed:
-            yield Finding(area, package, "note", "not installed", missed)
+    for group, (packages, missed) in _PACKAGES.items():
+        there = [f"{name} {version}" for name in packages if (version := _version(name)) is not None]
+        if there:
+            yield Finding(area, group, "ok", ", ".join(there))
+        else:
+            yield Finding(area, group, "note", f"none of {', '.join(packages)} is installed", missed)
     kernel = _version("ipykernel")
     if kernel is not None and kernel.partition(".")[0].isdigit() and int(kernel.partition(".")[0]) < 7:
         yield Finding(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmkit.core.messages import ImagePart, TextPart
-from llmkit.notebook.conversation import cost_of
 from llmkit.notebook.look import PANEL, QUIET
 from llmkit.notebook.safe import escape
 from llmkit.notebook.static import reply_bundle
@@ -21,18 +20,18 @@ _PLAIN = "tex2jax_ignore mathjax_ignore"
 
 def page(chat: Chat) -> str:
     """The whole chat."""
-    head = f"{escape(chat.model or 'the default model')} · {_turns(len(chat))} · {escape(str(chat.cost))}"
+    simulated = " · simulated" if chat.cost.source == "simulated" else ""
+    head = f"{escape(chat.model or 'the default model')} · {_turns(len(chat))} · {escape(str(chat.cost))}{simulated}"
     system = f'<div style="{QUIET}">{escape(to_text(chat.system))}</div>' if chat.system else ""
     return (
-        f'<div><div class="{_PLAIN}" style="{QUIET}">{head}</div>{system}'
+        f'<div style="max-width:56em"><div class="{_PLAIN}" style="{QUIET}">{head}</div>{system}'
         f"{''.join(map(_turn, chat.turns))}</div>"
     )
 
 
 def _turn(turn: Turn) -> str:
     question = f'<div class="{_PLAIN}" style="{PANEL};white-space:pre-wrap">{escape(_said(turn.asked))}</div>'
-    told = f'<div class="{_PLAIN}" style="{QUIET}">{escape(turn.model)}, {escape(cost_of(turn))}</div>'
-    return question + reply_bundle(turn.reply)["text/html"] + told
+    return question + reply_bundle(turn.reply)["text/html"]
 
 
 def _said(message: Message) -> str:
