@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from llmkit.engine.estimate import Estimate
     from llmkit.engine.face import ask, estimate, models, stream, tape, usage
     from llmkit.engine.health import doctor
+    from llmkit.engine.pricebook import prices
     from llmkit.engine.providers import ProviderRegistry
     from llmkit.engine.session import Session, default_session
     from llmkit.engine.stream import Stream
@@ -106,6 +107,7 @@ _HOMES = {
     "nested": "",
     "notebook": "",
     "routing": "",
+    "prices": "llmkit.engine.pricebook",
     "sim": "",
     "stream": "llmkit.engine.face",
     "tape": "llmkit.engine.face",
@@ -162,6 +164,7 @@ __all__ = [
     "models",
     "nested",
     "notebook",
+    "prices",
     "routing",
     "sim",
     "stream",

@@ -80,10 +80,18 @@ def prices(words: tuple[str, ...], as_json: bool, **more: Any) -> int:
     """Say what a million tokens cost.
 
     Of the models with all of WORDS in their name or alias; or of provider/model, if a price list knows it.
+
+    \b
+      llmkit prices luna
+      llmkit prices update    fetch the list as it is published now; nothing is fetched otherwise
+      llmkit prices reset     back to the list that came with the package
     """
     from llmkit.engine.session import default_session
     from llmkit.notebook.listing import Listing
 
+    if words in (("update",), ("reset",)):
+        click.echo(_other_list(words[0]))
+        return 0
     session, wanted = default_session(), _wanted(words, more)
     found = known.priced(session, wanted)
     if as_json:
@@ -95,6 +103,15 @@ def prices(words: tuple[str, ...], as_json: bool, **more: Any) -> int:
     rows = tuple(tuple("?" if cell is None else str(cell) for cell in _price(row).values()) for row in found)
     click.echo(Listing(("model", "$/M in", "$/M out", "says", ""), rows, notes))
     return 0
+
+
+def _other_list(word: str) -> str:
+    from llmkit.models import priceupdate
+
+    if word == "update":
+        return str(priceupdate.update())
+    there = priceupdate.reset()
+    return "The prices that came with the package are in force" + ("." if there else ", as they were.")
 
 
 def _price(row: known.Row) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.usage import Usage
+from llmkit.models import priceupdate
 from llmkit.models.names import SYNONYMS, home_of, vendor_of
 
 if TYPE_CHECKING:
@@ -153,12 +154,21 @@ def names_at(provider: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class PerMillion:
-    """What a million tokens cost, in dollars, before any tier; ``since`` is the day of the list."""
+    """What a million tokens cost, in dollars, before any tier; ``since`` is the day of the list.
+
+    A class of cached tokens that has no price of its own (``None``) costs what ``input`` costs. ``long_from``: prompts
+    of more tokens than that cost more. ``changes``: the day from which other prices are announced.
+    """
 
     input: Decimal | None
     output: Decimal | None
     since: str
     source: str = "genai-prices"
+    cache_read: Decimal | None = None
+    cache_write_5m: Decimal | None = None
+    cache_write_1h: Decimal | None = None
+    long_from: int | None = None
+    changes: date | None = None
 
 
 def per_million(provider: str, model: str, at: datetime | None = None) -> PerMillion | None:
@@ -172,9 +182,26 @@ def per_million(provider: str, model: str, at: datetime | None = None) -> PerMil
     entry = None if seller is None else seller.find_model(model.removeprefix("models/"))
     if entry is None:
         return None
-    price = entry.get_prices(datetime.now(UTC) if at is None else at)
-    given, made = (_base(side) for side in (price.input_mtok, price.output_mtok))
-    return None if given is None and made is None else PerMillion(given, made, _as_of())
+    moment = datetime.now(UTC) if at is None else at
+    price = entry.get_prices(moment)
+    base = {name: _base(getattr(price, f"{name}_mtok", None)) for name in _MILLIONS}
+    if base["input"] is None and base["output"] is None:
+        return None
+    tiers = [tier.start for value in vars(price).values() for tier in getattr(value, "tiers", ())]
+    return PerMillion(
+        base["input"],
+        base["output"],
+        _as_of(),
+        cache_read=base["cache_read"],
+        cache_write_5m=base["cache_write"],
+        cache_write_1h=base["cache_write_1h"] if base["cache_write_1h"] is not None else base["cache_write"],
+        long_from=min(tiers, default=None),
+        changes=next((day for day in steps(provider, model).days if day > moment.date()), None),
+    )
+
+
+#: What genai-prices calls the classes of tokens.
+_MILLIONS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 
 def _direct(provider: str, model: str, base_url: str | None) -> tuple[str, str, str | None]:
@@ -266,7 +293,13 @@ def _part(count: int | None, whole: int | None) -> int | None:
 def _snapshot() -> Any:
     from genai_prices.data_snapshot import get_snapshot
 
+    priceupdate.bring_in()
     return get_snapshot()
+
+
+def forget_day() -> None:
+    """Another list is in force: its day is looked up anew."""
+    _as_of.cache_clear()
 
 
 @functools.cache

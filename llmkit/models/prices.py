@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
@@ -48,7 +48,7 @@ def cost_of(
     >>> print(cost_of(used, provider="anthropic", model="claude-sonnet-5-5", at=datetime(2026, 11, 20)))
     $0.003
     """
-    cost = _own_price(usage, provider, model, overrides)
+    cost = _own_cost(usage, provider, model, overrides)
     if cost is None:
         cost = _simulated(usage, provider, model)
     if cost is None:
@@ -155,13 +155,33 @@ def _simulated(usage: Usage, provider: str, model: str) -> Cost | None:
     return _at_rates(usage, rates, Cost(source="simulated"))
 
 
-def _own_price(usage: Usage, provider: str, model: str, overrides: Overrides | None) -> Cost | None:
-    key = _matching(f"{provider}/{model}", overrides or {})
+@dataclass(frozen=True, slots=True)
+class OwnPrice:
+    """A price that the user wrote: for which name (or pattern), dollars for a million of each class."""
+
+    key: str
+    rates: Mapping[str, Decimal]
+    currency: str
+
+
+def own_price(name: str, overrides: Overrides | None) -> OwnPrice | None:
+    """The user's own price for "provider/model"; ``None`` where there is none.
+
+    >>> own_price("ollama/qwen3", {"ollama/*": {"input": 0, "output": 0}}).key
+    'ollama/*'
+    """
+    key = _matching(name, overrides or {})
     if key is None:
         return None
     given = (overrides or {})[key]
-    rates = _rates(key, given)
-    return _at_rates(usage, rates, Cost(source="override", currency=str(given.get("currency", "USD"))))
+    return OwnPrice(key, _rates(key, given), str(given.get("currency", "USD")))
+
+
+def _own_cost(usage: Usage, provider: str, model: str, overrides: Overrides | None) -> Cost | None:
+    own = own_price(f"{provider}/{model}", overrides)
+    if own is None:
+        return None
+    return _at_rates(usage, own.rates, Cost(source="override", currency=own.currency))
 
 
 def _at_rates(usage: Usage, rates: Mapping[str, Decimal], frame: Cost) -> Cost:
