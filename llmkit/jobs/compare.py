@@ -207,6 +207,11 @@ class Comparison(Answers):
         if shell is None or shown != shell.execution_count:
             raise NotImplementedError  # IPython's way of saying: show it as you would otherwise
 
+    def resolve(self, model: str) -> tuple[str, str]:
+        """The provider, and the model's name there, that stand behind a model as it was named."""
+        provider, name = (self._session or default_session()).resolve(model)
+        return provider.name, name
+
     # -- inside -------------------------------------------------------------------------------
 
     def _signal(self) -> Signal:

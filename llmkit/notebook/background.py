@@ -199,12 +199,12 @@ def begin(shell: Any, inquiry: Inquiry, display: str, keep: Callable[[Reply], No
         question=short(inquiry.asked.text),
         keep=keep,
     )
-    job.stays = answer.mode != "none" and not (answer.mode == "live" and _page_stays(shell))
+    job.stays = answer.mode != "none" and not (answer.mode == "live" and page_stays(shell))
     job.start(shell)
     return job
 
 
-def _page_stays(shell: Any) -> bool:
+def page_stays(shell: Any) -> bool:
     """Is there a page that goes on listening when the cell is over? Such pages name the cell they run."""
     if "google.colab" in sys.modules:
         return True

@@ -18,6 +18,7 @@ from llmkit.core.events import (
     ToolResult,
 )
 from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.safe import WRAPPER, render
 from llmkit.notebook.static import seconds
 
 
@@ -35,6 +36,8 @@ class Growing:
         self._doing = ""
         self._behind = False
         self._kept: tuple[object, str] | None = None
+        #: Is this the whole of an answer that is over?
+        self.ended = False
 
     @property
     def length(self) -> int:
@@ -60,7 +63,17 @@ class Growing:
 
     def html(self) -> str:
         """All of it as safe HTML."""
-        return self._page.update(self._text()) if self._parts else ""
+        return f"{WRAPPER}{self.frozen}{self.tail}</div>" if self._parts else ""
+
+    def finished(self, text: str) -> Growing:
+        """The same as the whole text is rendered: itself, or another one where piece by piece it came out different."""
+        whole = render(text) if text else ""
+        if self.frozen + self.tail == whole:
+            self.ended = True
+            return self
+        other = Growing()
+        other._parts, other._page.frozen, other.ended = [text], whole, True
+        return other
 
     def take(self, batch: Sequence[Event]) -> None:
         """Some events."""

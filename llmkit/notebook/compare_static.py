@@ -70,13 +70,19 @@ _VOTES = {"won": "★ voted best", "tie": "tie", "lost": "", None: ""}
 _BLIND = "Blind: names and figures are hidden until there is a vote."
 
 
-def comparison_bundle(comparison: Answers) -> dict[str, str]:
-    """A comparison in the three forms that front ends know."""
+def comparison_bundle(comparison: Answers, place: str = "") -> dict[str, str]:
+    """A comparison in the three forms that front ends know; ``place`` is where a page makes it a living one."""
+    html = comparison_html(comparison)
     return {
         "text/plain": _plain(comparison),
         "text/markdown": _markdown(comparison),
-        "text/html": comparison_html(comparison),
+        "text/html": placed(html, place),
     }
+
+
+def placed(html: str, place: str) -> str:
+    """In an element that a page can find."""
+    return f'<div class="llmkit-place {place}">{html}</div>' if place else html
 
 
 def page(comparison: Answers) -> str:
@@ -154,11 +160,18 @@ def answer_html(reply: Reply | None) -> str:
     """All that was answered, safe for any page."""
     if reply is None:
         return ""
-    inside = thinking_html(reply.thinking) + (to_html(reply.text) if reply.text else "")
-    inside += "".join(tool_html(call) for call in reply.tool_calls)
+    before, after = answer_parts(reply)
+    return before + (to_html(reply.text) if reply.text else "") + after
+
+
+def answer_parts(reply: Reply | None) -> tuple[str, str]:
+    """What stands before the words of an answer, and what after them."""
+    if reply is None:
+        return "", ""
+    after = "".join(tool_html(call) for call in reply.tool_calls)
     if reply.refusal and reply.refusal != reply.text:
-        inside += to_html(reply.refusal)
-    return inside
+        after += to_html(reply.refusal)
+    return thinking_html(reply.thinking), after
 
 
 def what_is_wrong(cell: Cell, *, hidden: bool = False) -> str:
@@ -192,9 +205,18 @@ def figures(reply: Reply | None) -> str:
     if not told and not reply.text:
         return ""
     told.append(_cost(reply))
-    if reply.stop_reason is not None:
-        told.append(str(reply.stop_reason))
+    if ended := _ended(reply):
+        told.append(ended)
     return " · ".join(told)
+
+
+def brief(reply: Reply | None) -> str:
+    """Time and cost, for a small place."""
+    if reply is None:
+        return ""
+    return " · ".join(
+        part for part in (_duration(reply), str(reply.cost) if reply.cost.known else "") if part
+    )
 
 
 def _pace(reply: Reply) -> str:
@@ -216,6 +238,12 @@ def _tokens(reply: Reply) -> str:
 
 def _cost(reply: Reply) -> str:
     return f"{reply.cost} simulated" if reply.simulated and reply.cost.known else str(reply.cost)
+
+
+def _ended(reply: Reply) -> str:
+    """Why it stopped, where that is known."""
+    reason = "" if reply.stop_reason is None else str(reply.stop_reason)
+    return "" if reason == "unknown" else reason
 
 
 def _count(tokens: int | None, about: str) -> str:
@@ -273,8 +301,7 @@ def _answers_table(comparison: Answers, row: Row) -> list[list[str]]:
             line += [""] * 6
         else:
             ttft = "" if reply.timing.ttft is None else seconds(reply.timing.ttft)
-            ended = "" if reply.stop_reason is None else str(reply.stop_reason)
-            line += [ttft, _pace(reply), _duration(reply), _tokens(reply), _cost(reply), ended]
+            line += [ttft, _pace(reply), _duration(reply), _tokens(reply), _cost(reply), _ended(reply)]
         table.append([*line, comparison.voted(pane.cell) or ""])
     return _without_empty_columns(table)
 

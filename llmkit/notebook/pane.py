@@ -75,8 +75,8 @@ class Pane:
             patch["add"] = frozen[self._frozen :]
         now = {"before": before, "tail": tail, "head": head, "line": line}
         patch.update({name: value for name, value in now.items() if self._seen.get(name) != value})
-        if "tail" in patch and (same := _shared(self._seen.get("tail", ""), tail)):
-            patch["tail"], patch["keep"] = tail[same:], _units(tail[:same])
+        if "tail" in patch and (same := shared(self._seen.get("tail", ""), tail)):
+            patch["tail"], patch["keep"] = tail[same:], units(tail[:same])
         self._frozen, self._seen = len(frozen), now
         self._sent += 1
         self._comm.send({"method": "custom", "content": patch})
@@ -87,14 +87,7 @@ class Pane:
 
     def close(self) -> None:
         """Take the pane away. What its page says after that falls on deaf ears."""
-        global _unanswered
-        if self.answered:
-            _unanswered = 0
-        elif time.monotonic() - self._offered > _PATIENCE:
-            _unanswered += 1
-        self._comm.on_msg(None)
-        self._comm.close()
-        _keep_quiet(self._comm)
+        close_comm(self._comm, answered=self.answered, offered=self._offered)
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         data = message["content"].get("data") or {}
@@ -106,7 +99,7 @@ class Pane:
             self._stop()
 
 
-def _shared(before: str, after: str) -> int:
+def shared(before: str, after: str) -> int:
     """How many characters both begin with."""
     low, high = 0, min(len(before), len(after))
     while low < high:
@@ -118,21 +111,25 @@ def _shared(before: str, after: str) -> int:
     return low
 
 
-def _units(text: str) -> int:
+def units(text: str) -> int:
     """How long a page thinks that a text is."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def offer(shell: Any, stop: Callable[[], object]) -> Pane | None:
     """A pane, made but not shown, where a page may be listening; else nothing."""
-    if _unanswered >= _CHANCES or not _may_have_a_page(shell):
-        return None
+    made = open_comm(_state) if may_have_a_page(shell) else None
+    return None if made is None else Pane(made, stop)
+
+
+def open_comm(state: Callable[[], Mapping[str, object]]) -> Any | None:
+    """A comm to the page that runs the cell, which makes of ``state`` what it says; ``None`` where it can't be."""
     try:
         from comm import create_comm
 
         made = create_comm(
             target_name="jupyter.widget",
-            data={"state": _state(), "buffer_paths": []},
+            data={"state": dict(state()), "buffer_paths": []},
             metadata={"version": _PROTOCOL},
         )
     except (ImportError, LookupError, OSError, RuntimeError):  # no comms here: it goes on without
@@ -140,13 +137,25 @@ def offer(shell: Any, stop: Callable[[], object]) -> Pane | None:
     if hasattr(made, "_reply_subshell_for"):
         # Kernels from 7.4 answer on the shell that made the comm, which is busy with this very cell.
         made._reply_subshell_for = None
-    return Pane(made, stop)
+    return made
 
 
-def _may_have_a_page(shell: Any) -> bool:
-    """Is it worth asking? Only JupyterLab's notebooks (and VS Code's) name the cell when they run one, so that
+def close_comm(comm: Any, *, answered: bool, offered: float) -> None:
+    """Close a comm, and remember whether anybody listened to it, and since when somebody could have."""
+    global _unanswered
+    if answered:
+        _unanswered = 0
+    elif time.monotonic() - offered > _PATIENCE:
+        _unanswered += 1
+    comm.on_msg(None)
+    comm.close()
+    _keep_quiet(comm)
+
+
+def may_have_a_page(shell: Any) -> bool:
+    """Is it worth asking? Not where pages did not answer before; and only JupyterLab's notebooks (and VS Code's) name the cell when they run one, so that
     a notebook that is run by a program isn't asked, and keeps no widget's state."""
-    if "google.colab" in sys.modules or not getattr(shell, "kernel", None):
+    if _unanswered >= _CHANCES or "google.colab" in sys.modules or not getattr(shell, "kernel", None):
         return False
     parent: Any = getattr(shell, "get_parent", dict)() or {}
     if not (parent.get("metadata") or {}).get("cellId"):
@@ -170,8 +179,15 @@ def _anywidget() -> str | None:
 @lru_cache(maxsize=1)
 def _state() -> dict[str, object]:
     """What the page needs to make the pane."""
-    version = _anywidget()
     here = files("llmkit.notebook")
+    return widget_state(
+        "pane", here.joinpath("pane.js").read_text("utf-8"), here.joinpath("pane.css").read_text("utf-8")
+    )
+
+
+def widget_state(name: str, script: str, style: str) -> dict[str, object]:
+    """What a page needs to make a widget of ours."""
+    version = _anywidget()
     return {
         "_model_module": "anywidget",
         "_model_module_version": version,
@@ -180,9 +196,9 @@ def _state() -> dict[str, object]:
         "_view_module_version": version,
         "_view_name": "AnyView",
         "_view_count": None,
-        "_anywidget_id": "llmkit.notebook.pane",
-        "_esm": here.joinpath("pane.js").read_text("utf-8"),
-        "_css": here.joinpath("pane.css").read_text("utf-8"),
+        "_anywidget_id": f"llmkit.notebook.{name}",
+        "_esm": script,
+        "_css": style,
     }
 
 

@@ -276,11 +276,30 @@ class TestInAKernel:
         assert "Interrupted" in ran.outputs[0]["text/html"]
 
     def test_a_running_grid_can_be_left_and_stopped(self, kernel):
-        ran = kernel.run(f"cmp = llmkit.compare('Hello?', ['{ENDLESS}'], block=False)")
+        ran = kernel.run(f"cmp = llmkit.compare('Hello?', ['{ENDLESS}'], block=False)", cell="c1")
         assert ran.status == "ok"
         assert kernel.value("cmp.running") is True
         kernel.run("cmp.stop(); cmp.wait();")
         assert kernel.value("cmp[0].status") == "cancelled"
+
+    def test_where_no_page_would_see_the_rest_it_is_waited_for(self, kernel):
+        ran = kernel.run(f"cmp = llmkit.compare('Hello?', ['{STEADY}'], block=False)")
+        assert "1 done" in ran.outputs[0]["text/plain"]
+        assert kernel.value("cmp.running") is False
+
+    def test_a_page_of_a_running_grid_is_heard_while_the_cell_runs(self, kernel):
+        cell = kernel.send(f"cmp = llmkit.compare('Hello?', ['{QUICK}', '{ENDLESS}'])", cell="c2")
+        opened = kernel.wait_for(cell, "comm_open")
+        shell = kernel.subshell()
+        kernel.say(opened["comm_id"], {"say": "hello"}, shell)
+        first = kernel.wait_for(cell, "comm_msg", "'tail'")["data"]["content"]
+        kernel.say(opened["comm_id"], {"say": "stop", "pane": 1, "v": first["v"]}, shell)
+        ran = kernel.finish(cell)
+        assert ran.status == "ok"
+        assert kernel.value("[c.status for c in cmp], cmp.interrupted") == (["ok", "cancelled"], False)
+        assert opened["data"]["state"]["place"] in ran.outputs[0]["text/html"]
+        kernel.say(opened["comm_id"], {"say": "vote", "pane": 0, "v": first["v"]}, None)
+        assert kernel.value("[vote.kind for vote in cmp.votes]") == ["win"]
 
     def test_a_map_shows_one_line_and_keeps_rows_when_interrupted(self, kernel):
         code = f"out = llmkit.map(['a'] * 3, 'Say {{text}}', model='{QUICK}')"
