@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from llmkit import errors, nested, notebook, routing, sim, wire
+    from llmkit import errors, flow, nested, notebook, routing, sim, wire
     from llmkit.core.errors import LLMKitError
     from llmkit.core.events import (
         Done,
@@ -54,12 +54,14 @@ if TYPE_CHECKING:
     from llmkit.jobs.compare import compare
     from llmkit.jobs.map import map  # noqa: A004
     from llmkit.models.model import Model, model
+    from llmkit.routing.agent import Agent
     from llmkit.routing.orchestrator import Orchestrator
 
 __version__ = "0.1.0"
 
 #: Where each public name lives. "" means: a module of its own.
 _HOMES = {
+    "Agent": "llmkit.routing.agent",
     "Budget": "llmkit.engine.budget",
     "Cache": "llmkit.engine.cache",
     "Chat": "llmkit.engine.chat",
@@ -101,6 +103,7 @@ _HOMES = {
     "doctor": "llmkit.engine.health",
     "errors": "",
     "estimate": "llmkit.engine.face",
+    "flow": "",
     "map": "llmkit.jobs.map",
     "model": "llmkit.models.model",
     "models": "",
@@ -118,6 +121,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Agent",
     "Budget",
     "Cache",
     "Chat",
@@ -159,6 +163,7 @@ __all__ = [
     "doctor",
     "errors",
     "estimate",
+    "flow",
     "map",
     "model",
     "models",

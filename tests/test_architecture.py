@@ -30,6 +30,7 @@ ROOMS = {
     "providers": GROUND | {"wire", "models", "sim"},
     "engine": CALLS | {"nested"},
     "routing": CALLS | {"engine"},
+    "flow": CALLS | {"engine", "routing"},
     "jobs": CALLS | {"engine", "routing"},
     "gateway": CALLS | {"engine", "routing"},
     "notebook": CALLS | {"engine", "routing", "jobs", "nested"},
@@ -38,7 +39,7 @@ ROOMS = {
     "cli": CALLS | {"engine", "routing", "jobs", "gateway", "notebook", "demo", "nested", ""},
     "__main__": {"cli"},
     # The face: it loads its names by string; the imports that type checkers see may point anywhere.
-    "": CALLS | {"engine", "routing", "jobs", "notebook", "nested"},
+    "": CALLS | {"engine", "flow", "routing", "jobs", "notebook", "nested"},
 }
 #: Rooms that stand on the standard library alone.
 STDLIB_ONLY = {"core", "sim"}

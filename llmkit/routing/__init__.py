@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmkit.core.route import Candidate, Route
+    from llmkit.routing.agent import Agent
     from llmkit.routing.constraints import CONSTRAINTS
-    from llmkit.routing.orchestrator import Orchestrator, orchestrator
+    from llmkit.routing.orchestrator import Orchestrator
+    from llmkit.routing.review import report
     from llmkit.routing.strategies import STRATEGIES, Asked
     from llmkit.routing.tasks import TASKS, Task
 
 _HOMES = {
+    "Agent": "llmkit.routing.agent",
     "Asked": "llmkit.routing.strategies",
     "CONSTRAINTS": "llmkit.routing.constraints",
     "Candidate": "llmkit.core.route",
@@ -26,19 +29,20 @@ _HOMES = {
     "STRATEGIES": "llmkit.routing.strategies",
     "TASKS": "llmkit.routing.tasks",
     "Task": "llmkit.routing.tasks",
-    "orchestrator": "llmkit.routing.orchestrator",
+    "report": "llmkit.routing.review",
 }
 
 __all__ = [
     "CONSTRAINTS",
     "STRATEGIES",
     "TASKS",
+    "Agent",
     "Asked",
     "Candidate",
     "Orchestrator",
     "Route",
     "Task",
-    "orchestrator",
+    "report",
 ]
 
 

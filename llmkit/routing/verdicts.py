@@ -27,12 +27,13 @@ def verdicts(judged: Any) -> dict[str, tuple[float, int]]:
         )
     found: dict[str, tuple[float, int]] = {}
     for row in summary().to_dict("records"):
-        games = row.get("games")
-        rate = row.get("win_rate")
-        if _is_number(rate) and _is_number(games) and games > 0:
-            found[str(row["model"])] = (float(rate), int(games))
-        elif _is_number(score := row.get("score")) and 0 <= score <= 1:
-            found[str(row["model"])] = (float(score), int(row.get("answers") or row.get("cells") or 1))
+        games = sum(int(row[name]) for name in ("wins", "losses", "ties") if _is_number(row.get(name)))
+        if games and _is_number(rate := row.get("win_rate")):
+            found[str(row["model"])] = (float(rate), games)
+        elif scores := [row[name] for name in row if str(name).startswith("score") and _is_number(row[name])]:
+            mean = sum(scores) / len(scores)
+            if 0 <= mean <= 1:
+                found[str(row["model"])] = (float(mean), int(row.get("ok") or 1))
     if not found:
         raise BadRequest(
             "The comparison says nothing of who was better.",

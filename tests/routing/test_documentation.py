@@ -37,7 +37,9 @@ def test_its_python_runs_one_block_after_the_other(tmp_path):
     assert ran.returncode == 0, ran.stderr
     said = ran.stdout.splitlines()
     assert said[0] == re.search(r"# (coding, .*)", code)[1]
-    assert said[-1] == "['ok']"
+    assert "['ok']" in said
+    assert "sunny in Paris" in ran.stdout
+    assert "'plan'" in said[-1]
 
 
 def test_its_configuration_is_one():

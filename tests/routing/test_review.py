@@ -1,0 +1,71 @@
+"""What routing was worth: strategies priced after the fact, and cheaper models that are as good."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+import llmkit
+from llmkit.routing import Orchestrator, report
+from llmkit.routing.orchestrator import orchestrator
+from llmkit.sim import Simulator
+
+
+@pytest.fixture
+def here():
+    with Simulator(pace="instant") as sim:
+        kind = {"type": "openai", "base_url": f"{sim.url}/v1", "api_key": "k" * 20, "default_model": "swift"}
+        facts = {"context_window": 90_000, "max_output": 900}
+        known = {
+            "here/swift": {**facts, "strengths": ["speed"]},
+            "here/scholar": {**facts, "strengths": ["coding", "reasoning"]},
+        }
+        prices = {"here/swift": {"input": 1, "output": 1}, "here/scholar": {"input": 10, "output": 10}}
+        session = llmkit.Session({"providers": {"here": kind}, "models": known, "prices": prices})
+        for _ in range(3):
+            session.ask("Why is the sky blue?", model="here/scholar", max_tokens=100)
+        yield session
+
+
+def test_each_strategy_is_priced_for_the_calls_that_were_made(here):
+    found = report(session=here, simulated=True)
+    lines = {line.strategy: line for line in found.lines}
+    assert found.calls == 3
+    assert lines["as it was"].models == ("here/scholar",)
+    assert lines["as it was"].cost == sum(Decimal(row["cost"]) for row in here.ledger.rows(simulated=True))
+    cheap = lines["cost-optimized"]
+    assert cheap.models == ("here/swift",)
+    assert cheap.cost == lines["as it was"].cost / 10
+    assert cheap.regret == lines["as it was"].cost - cheap.cost
+    assert cheap.seconds is None, "swift never answered here: how fast it is is not known"
+
+
+def test_a_cheaper_model_that_you_found_as_good_is_suggested(here):
+    orchestrator(here).learn({"here/scholar": (0.52, 20), "here/swift": (0.5, 20)})
+    (said,) = report(session=here, simulated=True).suggestions
+    assert said.startswith("here/swift instead of here/scholar: its 3 calls")
+
+
+def test_one_that_you_found_worse_is_not(here):
+    orchestrator(here).learn({"here/scholar": (0.9, 20), "here/swift": (0.2, 20)})
+    assert report(session=here, simulated=True).suggestions == ()
+
+
+def test_it_is_a_table_text_and_safe_html(here):
+    found = report(session=here, simulated=True)
+    assert found.df["strategy"].tolist()[0] == "as it was"
+    assert "3 calls" in str(found)
+    assert "<table>" in found._repr_html_()
+
+
+def test_nothing_asked_yet_is_no_error(tmp_path):
+    assert report(session=llmkit.Session({})).calls == 0
+
+
+def test_wins_of_a_comparison_are_learnt(here):
+    compared = here.compare("Which?", ["here/swift", "here/scholar"], repeats=3, display="none")
+    for row in range(3):
+        compared.vote("here/swift", of=row * 2)
+    judged = Orchestrator(here).learn(compared).judged
+    assert judged["here/swift"].share > judged["here/scholar"].share
