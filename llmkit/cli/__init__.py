@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 #: What the exit code says. ``docs/cli.md`` has the same.
 GOOD, FAILED, WRONG, STOPPED = 0, 1, 2, 130
@@ -26,6 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from llmkit.cli.app import Unread, app
     from llmkit.core.errors import ConfigError, LLMKitError
 
+    _have_an_output()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a character that the terminal can't write is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app.main(arguments, prog_name="llmkit", standalone_mode=False)
     except click.ClickException as error:
@@ -40,7 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unread:
         _nobody_reads()
         return GOOD
+    except OSError as error:  # a full disk under the output, a directory as the input
+        with contextlib.suppress(OSError):
+            print(f"It can't be read or written: {error.strerror or error}.", file=sys.stderr)
+        _nobody_reads()
+        return FAILED
     return code if isinstance(code, int) else GOOD
+
+
+def _have_an_output() -> None:
+    """Closed by the shell (``>&-``), an output is nothing at all; what is written to it goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - it stays open
 
 
 def _nobody_reads() -> None:

@@ -116,7 +116,7 @@ def _question(words: Sequence[str], files: Sequence[str], stdin: Any) -> tuple[s
             )
     parts, notes = attach(files, {})
     texts, more = [" ".join(words)], list(parts)
-    if not stdin.isatty() and (data := _all_of(stdin)):
+    if stdin is not None and not stdin.isatty() and (data := _all_of(stdin)):
         if sniff(data) == "text/plain":
             texts.append(data.decode("utf-8").strip())
         else:

@@ -72,12 +72,18 @@ def check(file: Path | None) -> int:
     if problems:
         return 1
     try:
-        Session(found)  # its values may not go together, though each is well formed
+        session = Session(found)  # its values may not go together, though each is well formed
     except LLMKitError as error:
         click.echo(str(error))
         return 1
     for source in found.sources:
         click.echo(f"{source.path}: good")
+    for name in session.registry.configured:
+        key = session.registry.entry(name).key
+        if not key.present:
+            click.echo(
+                f"note: {name} has no key here ({' or '.join(f'${one}' for one in key.env)} is not set)"
+            )
     if not found.sources:
         click.echo(
             f"There is no configuration, and none is needed. `llmkit config init` writes {configs.user_file()}."

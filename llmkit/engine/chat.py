@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -77,7 +78,7 @@ class Chat:
         self._talk = Conversation()
         self._summary = Summary()
         self._side: tuple[Reply, ...] = ()  # the calls that made summaries
-        self._going: tuple[Stream, Callable[[Reply], Turn]] | None = None
+        self._going: tuple[weakref.ref[Stream], Callable[[Reply], Turn]] | None = None
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -85,8 +86,13 @@ class Chat:
         self, prompt: str | Message | Part | Iterable[Part], *, model: str | None = None, **more: Any
     ) -> Stream:
         """Ask, and get the answer as it is written. Takes what ``llmkit.stream`` takes, for this question."""
-        self._leave_last()
         asked = _question(prompt)
+        if self._settle_last():
+            raise BadRequest(
+                "The last question is still being answered.",
+                why="What it says would be missing from what is sent with this one.",
+                hint="Read it to its end, `.stop()` it, or ask a `chat.fork()`. Nothing was sent.",
+            )
         wanted = model or self.model
         system = more.pop("system", self.system)
         tools = tuple(more.pop("tools", self.tools))
@@ -124,8 +130,8 @@ class Chat:
                 case Failed(Aborted(), partial):
                     self._keep(turn(partial))
 
-        self._going = (stream.at_end(end), turn)
-        return stream
+        self._going = (weakref.ref(stream), turn)
+        return stream.at_end(end)
 
     def ask(self, prompt: str | Message | Part | Iterable[Part], **more: Any) -> Reply:
         """Ask, and wait for the whole reply."""
@@ -140,7 +146,7 @@ class Chat:
         >>> [turn.asked.text for turn in chat.turns]
         ['Good morning']
         """
-        self._leave_last()
+        self._settle_last()
         at = range(len(self.turns))[self._at(number)]
         other = self.fork(at)
         reply = other.ask(prompt, **more)
@@ -169,7 +175,7 @@ class Chat:
 
     def fork(self, turns: int | None = None) -> Chat:
         """Another chat that begins with the same turns, or the first so many of them."""
-        self._leave_last()
+        self._settle_last()
         other = Chat(
             self.model,
             system=self.system,
@@ -188,8 +194,7 @@ class Chat:
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The questions and their answers: ``turn.asked``, ``turn.reply``, ``turn.model``."""
-        if self._going is not None and self._going[0].signal.aborted:  # stopped, and read no further
-            self._leave_last()
+        self._settle_last()
         return self._talk.turns
 
     @property
@@ -270,7 +275,7 @@ class Chat:
 
         >>> chat.save("talk.json")  # doctest: +SKIP
         """
-        self._leave_last()
+        self._settle_last()
         file = Path(path).expanduser()
         text = json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n"
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
@@ -321,13 +326,25 @@ class Chat:
         if (turn.reply.text or turn.reply.refusal or "").strip():
             self._talk = self._talk.then(turn)
 
-    def _leave_last(self) -> None:
-        """An answer that nobody read to its end is stopped; what came of it stays."""
+    def _settle_last(self) -> bool:
+        """Take in an answer that nobody read to its end: one that was stopped, or left, as far as it came. ``True``
+        if one is still being written."""
         if self._going is None:
-            return
-        (stream, turn), self._going = self._going, None
-        stream.close()
-        self._keep(turn(stream.partial.with_(complete=False)))
+            return False
+        held, turn = self._going
+        stream = held()
+        if stream is None:  # dropped, and so stopped
+            self._going = None
+        elif stream.signal.aborted:
+            self._going = None
+            stream.close()
+            self._keep(turn(stream.partial.with_(complete=False)))
+        elif stream.settled(0.0):
+            for _ in stream.batches():
+                pass  # its end takes it in
+        else:
+            return True
+        return False
 
 
 def _question(prompt: str | Message | Part | Iterable[Part]) -> Message:

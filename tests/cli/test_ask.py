@@ -180,3 +180,13 @@ class TestHowItEnds:
             said = child.stderr.read()
             assert child.wait(60) == 0
         assert said == b""
+
+    def test_a_full_disk_is_told_in_a_line(self, child_environment):
+        command = [sys.executable, "-m", "llmkit", "models", "swift"]
+        environment = {**child_environment, "PYTHONPATH": str(ROOT)}
+        if not Path("/dev/full").exists():
+            pytest.skip("there is no /dev/full on this system to write to")
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60)
+        assert done.returncode == 1
+        assert done.stderr.decode().splitlines() == [f"It can't be read or written: {os.strerror(28)}."]

@@ -112,6 +112,28 @@ class TestGoingOn:
         assert first.text
         assert not first.complete
 
+    def test_one_answer_at_a_time_is_written(self, session, simulator):
+        chat = llmkit.Chat("sim/bench:tokens=5000,rate=200,ttft=0", session=session)
+        stream = chat.stream("hello")
+        with pytest.raises(BadRequest, match="still being answered"):
+            chat.ask("and?", model="chat/swift")
+        assert (len(chat), simulator.attempts) == (0, 0)
+        stream.close()
+        chat.ask("and?", model="chat/swift")
+        assert questions(chat)[-1] == "and?"
+
+    def test_a_stream_that_was_dropped_holds_nothing_up(self, session):
+        chat = llmkit.Chat("sim/bench:tokens=5000,rate=200,ttft=0", session=session)
+        chat.stream("hello")
+        chat.ask("and?", model="chat/swift")
+        assert questions(chat) == ["and?"]
+
+    def test_an_answer_that_came_while_nobody_read_is_taken_in(self, chat):
+        stream = chat.stream("hello")
+        assert stream.settled(30)
+        assert chat.ask("and?").text
+        assert questions(chat) == ["hello", "and?"]
+
     @pytest.mark.parametrize(
         "prompt",
         [
