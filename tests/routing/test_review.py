@@ -21,7 +21,7 @@ def here():
             "here/swift": {**facts, "strengths": ["speed"]},
             "here/scholar": {**facts, "strengths": ["coding", "reasoning"]},
         }
-        prices = {"here/swift": {"input": 1, "output": 1}, "here/scholar": {"input": 10, "output": 10}}
+        prices = {"here/*swift": {"input": 1, "output": 1}, "here/*scholar": {"input": 10, "output": 10}}
         session = llmkit.Session({"providers": {"here": kind}, "models": known, "prices": prices})
         for _ in range(3):
             session.ask("Why is the sky blue?", model="here/scholar", max_tokens=100)
