@@ -75,6 +75,8 @@ _TOO_OLD = re.compile(
     r"|anthropic/claude-([123]|instant|(opus|sonnet)-4-(0|2025))"
     r"|gemini/gemini-(1\.|pro)"
 )
+#: Servers that read schemas on another of their wires alone.
+_NO_MODE = {("anthropic.messages", "llamacpp")}
 #: Told to a model that has no such mode.
 _IN_WORDS = "Answer only with JSON that follows this JSON schema, with no other words around it:\n"
 
@@ -88,7 +90,7 @@ def fit(
         return request, []
     subset = _SUBSETS.get("openai" if dialect in ("openai", "azure") and wire.startswith("openai") else wire)
     why = ""
-    if in_words:
+    if in_words or (wire, dialect) in _NO_MODE:
         why = "it has no mode for it"
     elif _TOO_OLD.match(full_name):
         why = "it is older than that mode"

@@ -77,6 +77,8 @@ class Dialect:
     summaries: bool = False
     #: Takes back reasoning that isn't encrypted, as text.
     open_reasoning: bool = False
+    #: Reads a schema where chat completions have it, not (only) where the Responses API has.
+    chat_schema: bool = False
 
 
 _DOLLAR = Decimal(1)
@@ -137,7 +139,13 @@ _ALL = (
     Dialect("groq", max_tokens="max_completion_tokens", thinking_back="reasoning"),
     Dialect("huggingface", open_reasoning=True),
     Dialect("litellm-proxy", cost=_USAGE_COST, efforts=_WORDS),
-    Dialect("llamacpp", think="template", thinking_back="reasoning_content", open_reasoning=True),
+    Dialect(
+        "llamacpp",
+        think="template",
+        thinking_back="reasoning_content",
+        open_reasoning=True,
+        chat_schema=True,
+    ),
     Dialect("lmstudio", open_reasoning=True),
     Dialect("local", think="none"),
     # Mistral streams usage unasked, and refuses fields that it doesn't know.

@@ -72,7 +72,10 @@ def body(request: Request, *, dialect: Dialect | str | None = None) -> dict[str,
         if request.tool_choice is not None:
             made["tool_choice"] = _choice(request.tool_choice)
     if request.schema is not None:
-        made["text"] = {"format": {"type": "json_schema", **schema_format(request.schema)}}
+        form = schema_format(request.schema)
+        made["text"] = {"format": {"type": "json_schema", **form}}
+        if speech.chat_schema:
+            made["response_format"] = {"type": "json_schema", "json_schema": form}
     if request.stream:
         made["stream"] = True
     return extended(made, request.options.extra)
@@ -164,7 +167,10 @@ def _assistant(message: Message, dialect: Dialect) -> list[dict[str, Any]]:
             case TextPart():
                 if part.text:
                     text = {"type": "output_text", "text": part.text}
-                    made.append({"role": "assistant", "content": [text]})
+                    if made and made[-1].get("type") == "message":
+                        made[-1]["content"].append(text)
+                    else:
+                        made.append({"type": "message", "role": "assistant", "content": [text]})
             case ThinkingPart():
                 made += _thinking(part, dialect)
             case ToolCallPart():

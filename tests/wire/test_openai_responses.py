@@ -490,7 +490,7 @@ def test_a_whole_turn_goes_back_item_by_item():
     assert made[1:] == [
         REASONING,
         search,
-        {"role": "assistant", "content": [{"type": "output_text", "text": "Let me see."}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Let me see."}]},
         {"type": "function_call", "call_id": "t1", "name": "f", "arguments": '{"a": 1}'},
         {
             "type": "function_call_output",
@@ -527,7 +527,20 @@ def test_what_was_read_can_be_sent_back():
     assert made[1] == REASONING
     assert [item.get("type") for item in made[1:]] == [
         "reasoning",
-        None,
+        "message",
         "function_call",
         "function_call_output",
     ]
+
+
+def test_words_of_one_turn_are_one_message():
+    turn = Message("assistant", (TextPart("One. "), TextPart("Two.")))
+    made = write(Message.user("q"), turn, Message.user("and?"))["input"]
+    assert [part["text"] for part in made[1]["content"]] == ["One. ", "Two."]
+
+
+def test_a_server_that_looks_for_schemas_where_chat_has_them_finds_them_there():
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    made = write(Message.user("q"), dialect="llamacpp", schema=schema)
+    assert made["response_format"]["json_schema"]["schema"] == made["text"]["format"]["schema"]
+    assert "response_format" not in write(Message.user("q"), schema=schema)
