@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from llmkit import errors, flow, nested, notebook, routing, sim, wire
+    from llmkit import errors, flow, nested, notebook, routing, sim, testing, wire
     from llmkit.core.errors import LLMKitError
     from llmkit.core.events import (
         Done,
@@ -114,6 +114,7 @@ _HOMES = {
     "sim": "",
     "stream": "llmkit.engine.face",
     "tape": "llmkit.engine.face",
+    "testing": "",
     "tool": "llmkit.engine.tools",
     "track": "llmkit.engine.track",
     "usage": "llmkit.engine.face",
@@ -174,6 +175,7 @@ __all__ = [
     "sim",
     "stream",
     "tape",
+    "testing",
     "tool",
     "track",
     "usage",

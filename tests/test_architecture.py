@@ -35,11 +35,12 @@ ROOMS = {
     "gateway": CALLS | {"engine", "routing"},
     "notebook": CALLS | {"engine", "routing", "jobs", "nested"},
     "nested": GROUND,
+    "testing": CALLS | {"engine", "jobs"},
     "demo": GROUND | {"notebook", ""},
     "cli": CALLS | {"engine", "routing", "jobs", "gateway", "notebook", "demo", "nested", ""},
     "__main__": {"cli"},
     # The face: it loads its names by string; the imports that type checkers see may point anywhere.
-    "": CALLS | {"engine", "flow", "routing", "jobs", "notebook", "nested"},
+    "": CALLS | {"engine", "flow", "routing", "jobs", "notebook", "nested", "testing"},
 }
 #: Rooms that stand on the standard library alone.
 STDLIB_ONLY = {"core", "sim"}

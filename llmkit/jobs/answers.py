@@ -33,7 +33,11 @@ from llmkit.jobs.votes import Ballot, Vote, elected
 from llmkit.jobs.words import Diff
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas as pd
+
+    from llmkit.jobs.changes import Changes
 
 Format = Literal["md", "csv", "json", "html"]
 
@@ -220,6 +224,30 @@ class Answers:
         made = import_module("llmkit.jobs.plots").draw(self, kind)
         made._png = png
         return made
+
+    # -- then and now -------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write answers, figures, votes and scores to a file, a line of JSON for each answer.
+
+        >>> cmp.save("baseline.jsonl")  # doctest: +SKIP
+        """
+        written: Path = import_module("llmkit.jobs.baseline").save(self, path)
+        return written
+
+    def against(self, baseline: str | PathLike[str] | Answers) -> Changes:
+        """What has changed since a comparison that was saved (or another one): answers, scores, cost, speed.
+
+        Scores by a named metric are made here too, if they are not there yet.
+
+        >>> llmkit.compare(prompts, models).against("baseline.jsonl")  # doctest: +SKIP
+        """
+        if isinstance(baseline, Answers):
+            before, called = baseline, "the other comparison"
+        else:
+            before, called = import_module("llmkit.jobs.baseline").load(baseline), str(baseline)
+        changes: Changes = import_module("llmkit.jobs.changes").Changes(before, self, called=called)
+        return changes
 
     # -- votes --------------------------------------------------------------------------------
 

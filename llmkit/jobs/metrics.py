@@ -30,8 +30,8 @@ class Metric:
     name: str
     of: Callable[[Cell, Any], float | None]
     expects: bool = False
-    #: Can it be found again by its name, when a saved grid is read?
-    named: bool = False
+    #: Its name among ``METRICS``, by which it is found again when a saved grid is read.
+    known_as: str = ""
 
 
 def exact(answer: str, expected: Any) -> float:
@@ -99,7 +99,7 @@ def as_metric(given: Any, name: str | None = None) -> Metric:
     if isinstance(given, str) and given in METRICS:
         function = METRICS[given]
         return Metric(
-            name or given, lambda cell, expected: function(cell.text, expected), expects=True, named=True
+            name or given, lambda cell, expected: function(cell.text, expected), expects=True, known_as=given
         )
     if isinstance(given, str | re.Pattern):
         return _pattern(given, name)

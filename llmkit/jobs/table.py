@@ -40,12 +40,27 @@ COLUMNS = (
 )
 #: Columns of whole numbers, and of text; every other column is of floats.
 _COUNTS = frozenset(
-    ("repeat", "input", "output", "attempts", "n", "ok", "unpriced", "wins", "losses", "ties")
+    (
+        "repeat",
+        "input",
+        "output",
+        "attempts",
+        "n",
+        "ok",
+        "unpriced",
+        "wins",
+        "losses",
+        "ties",
+        "changed",
+        "broken",
+        "mended",
+    )
 )
 _TEXTS = frozenset(
     (
         *("prompt", "model", "system", "answer", "status", "error", "stop_reason", "served", "thinking"),
-        *("vote", "wins_by"),
+        *("vote", "wins_by", "problem", "change"),
+        *("answer_before", "answer_after", "status_before", "status_after"),
     )
 )
 #: What a spreadsheet takes for the beginning of a formula.
