@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.sums import Total
+from llmkit.ledger.words import money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,7 @@ def _cost(total: Total) -> str:
         return "unpriced"
     about = "~" if total.estimated else ""
     more = f" and {total.unpriced:,} unpriced" if total.unpriced else ""
-    return f"{about}${float(total.cost):.4g}{more}"
+    return f"{about}{money(total.cost)}{more}"
 
 
 _open: ContextVar[tuple[Track, ...]] = ContextVar("llmkit_tracks", default=())

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmkit.core.errors import BadRequest
 from llmkit.ledger import export as exporting
 from llmkit.ledger import exposition, gallery, reports, sums, whatif
 from llmkit.ledger import forecast as forecasts
@@ -200,8 +201,15 @@ class Accounts:
     def purge(self, before: Moment | None = None, *, confirm: bool = False) -> Purge:
         """Delete settled attempts that began before that moment (all without one), if ``confirm=True``.
 
-        Without it nothing is deleted; the result says what would be.
+        Without it nothing is deleted; the result says what would be. It is for whole ledgers: where ``where(...)`` leaves
+        something out, nothing is deleted either.
         """
+        if self._wanted not in (Filter(), Filter(simulated=True)):
+            raise BadRequest(
+                "A part of the ledger can't be purged.",
+                why="purge() deletes all that began before a moment, whatever where(...) chose. Nothing was deleted.",
+                hint="Ask llmkit.usage.purge(before=...) itself.",
+            )
         going = self._count(before)
         if not confirm:
             return Purge(going, done=False)

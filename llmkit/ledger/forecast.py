@@ -60,8 +60,10 @@ def forecast(frame: pd.DataFrame, *, days: int = 30, now: datetime | None = None
     """Forecast from a usage table. Today is not whole yet, so it is not drawn from; it counts as spent."""
     import numpy as np
 
-    if days < 1:
-        raise BadRequest(f"A forecast for {days} days makes no sense.", hint="Use days=30.")
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3650:
+        raise BadRequest(
+            f"A forecast for {days!r} days makes no sense.", hint="A whole number from 1 to 3,650: days=30."
+        )
     moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
     today = moment.date()
     spent = _by_day(frame)

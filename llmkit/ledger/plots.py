@@ -14,6 +14,7 @@ from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.figure import figure
 from llmkit.ledger.palette import CLASS_COLOURS, INK, Palette, ink_on
 from llmkit.ledger.sums import by as sums_by
+from llmkit.ledger.words import attempts, money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,26 +35,6 @@ def stretch(freq: str) -> str:
     if unit not in FREQUENCIES.values():
         raise BadRequest(f"There is no freq={freq!r}.", hint='Use "H", "D", "W" or "M".')
     return unit
-
-
-def money(value: float) -> str:
-    """Dollars with as many digits as they need.
-
-    >>> money(1234.5), money(0.00123), money(0)
-    ('$1,234.50', '$0.0012', '$0')
-    """
-    if not value:
-        return "$0"
-    return f"${value:,.2f}" if abs(value) >= 0.1 else f"${value:.2g}"
-
-
-def attempts(count: int) -> str:
-    """So many attempts, in words.
-
-    >>> attempts(1), attempts(1200)
-    ('1 attempt', '1,200 attempts')
-    """
-    return f"{count:,} attempt{'' if count == 1 else 's'}"
 
 
 def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str = "D") -> Any:
@@ -78,7 +59,7 @@ def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str 
             hovertemplate="%{x}<br>$%{y:.4f}, %{customdata[0]:,} attempts<extra>" + name + "</extra>",
         )
     made.update_layout(barmode="stack", bargap=0.15)
-    made.update_yaxes(title_text="US dollars", tickprefix="$")
+    made.update_yaxes(title_text="US dollars", tickprefix="$", exponentformat="none")
     return _in_time(made, unit)
 
 
@@ -144,7 +125,7 @@ def session(frame: pd.DataFrame, palette: Palette) -> Any:
             + name
             + "</extra>",
         )
-    made.update_yaxes(title_text="US dollars", tickprefix="$", rangemode="tozero")
+    made.update_yaxes(title_text="US dollars", tickprefix="$", exponentformat="none", rangemode="tozero")
     made.update_xaxes(title_text="time (UTC)")
     return made
 
@@ -199,7 +180,7 @@ def budget(frame: pd.DataFrame, palette: Palette, budgets: Sequence[Allowance]) 
             + "</extra>",
         )
     made.add_hline(y=0, line={"color": "#d55e00", "dash": "dash", "width": 1})
-    made.update_yaxes(title_text="US dollars left", tickprefix="$")
+    made.update_yaxes(title_text="US dollars left", tickprefix="$", exponentformat="none")
     made.update_xaxes(title_text="time (UTC)")
     return made
 
@@ -208,7 +189,10 @@ def hours(frame: pd.DataFrame, palette: Palette, *, tz: str = "UTC") -> Any:
     """When the money goes: weekdays by hours of the day."""
     import numpy as np
 
-    local = frame["started"].dt.tz_convert(tz)
+    try:
+        local = frame["started"].dt.tz_convert(tz)
+    except (KeyError, ValueError, TypeError):
+        raise BadRequest(f"There is no time zone {tz!r}.", hint='For example tz="Europe/Berlin".') from None
     days = np.asarray(local.dt.day_of_week, dtype="int64")
     at = np.asarray(local.dt.hour, dtype="int64")
     spent = np.zeros((7, 24))
@@ -228,7 +212,7 @@ def hours(frame: pd.DataFrame, palette: Palette, *, tz: str = "UTC") -> Any:
         ygap=2,
         # Pale to dark: order is seen as lightness, by everyone. Hours without calls stay empty.
         colorscale=[[0, "#fdecc8"], [0.5, "#e69f00"], [1, "#a83200"]],
-        colorbar={"title": {"text": "US $"}, "tickprefix": "$", "outlinewidth": 0},
+        colorbar={"title": {"text": "US $"}, "tickprefix": "$", "exponentformat": "none", "outlinewidth": 0},
         hovertemplate="%{y} %{x}:00<br>$%{z:.4f}, %{customdata:,} attempts<extra></extra>",
     )
     made.update_yaxes(autorange="reversed", showgrid=False)

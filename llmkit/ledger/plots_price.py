@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.ledger.figure import empty, figure
 from llmkit.ledger.palette import Palette
-from llmkit.ledger.plots import money
+from llmkit.ledger.words import money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,6 @@ def bars(compared: pd.DataFrame, *, tokens_in: int, tokens_out: int, top: int = 
             + "</extra>",
         )
     made.update_layout(height=max(300, 130 + 24 * len(table)), bargap=0.25)
-    made.update_xaxes(title_text="US dollars", tickprefix="$", rangemode="tozero")
+    made.update_xaxes(title_text="US dollars", tickprefix="$", exponentformat="none", rangemode="tozero")
     made.update_yaxes(categoryorder="array", categoryarray=table["model"].tolist()[::-1], showgrid=False)
     return made

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.ledger.figure import figure
 from llmkit.ledger.palette import FAINT, INK, STATUS_COLOURS, Palette
-from llmkit.ledger.plots import attempts, money, stretch
+from llmkit.ledger.plots import stretch
 from llmkit.ledger.reports import pace
 from llmkit.ledger.sums import periods
+from llmkit.ledger.words import attempts, money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +126,10 @@ def frontier(frame: pd.DataFrame, palette: Palette) -> Any:
         )
     made.update_xaxes(title_text="tokens per second (median)", rangemode="tozero")
     made.update_yaxes(
-        title_text="US $ for 1,000 output tokens", tickprefix="$", rangemode="normal" if log else "tozero"
+        title_text="US $ for 1,000 output tokens",
+        tickprefix="$",
+        exponentformat="none",
+        rangemode="normal" if log else "tozero",
     )
     if log:
         ticks = [digit * 10.0**power for power in range(-7, 4) for digit in (1, 2, 5)]

@@ -156,6 +156,8 @@ def anomalies(frame: pd.DataFrame, *, times: float = 5.0) -> pd.DataFrame:
     """
     import numpy as np
 
+    if isinstance(times, bool) or not isinstance(times, int | float) or not times > 0:
+        raise BadRequest(f"times={times!r} is no number above 0.", hint="For example times=5.")
     priced = frame[frame["cost"] > 0].copy()
     priced["kind"] = priced.groupby(["provider", "model", "tag"], observed=True, dropna=False).ngroup()
     grouped = priced.groupby("kind")

@@ -5,13 +5,14 @@ A replay from the tape or the cache is an attempt, but it used no tokens and cos
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest
-from llmkit.ledger.frame import pandas
+from llmkit.ledger.frame import KINDS, pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,9 +97,11 @@ def by(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     columns = tuple(dict.fromkeys(columns))
     unknown = [name for name in columns if name not in frame.columns and name not in TIMES]
     if unknown or not columns:
+        near = difflib.get_close_matches(unknown[0], [*KINDS, *TIMES], n=1) if unknown else []
+        missing = f"The usage table has no such column{f'; did you mean {near[0]!r}?' if near else '.'}"
         raise BadRequest(
             f"Can't group by {', '.join(map(repr, unknown)) or 'nothing'}.",
-            why="The usage table has no such column." if unknown else "No column was named.",
+            why=missing if unknown else "No column was named.",
             hint="Name columns of usage(), or hour, day, week, month: for example by('model', 'day').",
         )
     if "currency" not in columns:

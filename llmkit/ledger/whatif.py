@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmkit.core.errors import UnknownModel
 from llmkit.ledger.sums import exact_sums
-from llmkit.models import aliases
+from llmkit.models import aliases, catalogue
 from llmkit.models.bulk import price_many
 from llmkit.models.prices import Overrides
 from llmkit.models.rates import CLASSES, rates_or_reason
@@ -48,6 +48,8 @@ class WhatIf:
         return self.cost - self.instead
 
     def __str__(self) -> str:
+        if not self.attempts and not self.skipped:
+            return "There are no attempts to price."
         share = f" ({self.instead / self.cost - 1:+.0%})" if self.cost else ""
         lines = [
             f"{self.attempts:,} attempts cost ${float(self.cost):.4f}; with {self.model} they would have cost "
@@ -81,8 +83,8 @@ def what_if(
     if rates is None:
         raise UnknownModel(
             f"What {model!r} would have cost can't be told.",
-            why=why,
-            hint="Name it as provider/model.",
+            why=f"{why} Did you mean {' or '.join(near)}?" if (near := catalogue.nearest(model)) else why,
+            hint="Name it by an alias (sonnet, luna, …) or as provider/model.",
             model=model,
         )
     idle = frame["status"].isin(_IDLE)

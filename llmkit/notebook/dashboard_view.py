@@ -14,7 +14,7 @@ from llmkit.core.errors import BadRequest
 from llmkit.ledger import reports, sums
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.gallery import PLOTS
-from llmkit.ledger.plots import money
+from llmkit.ledger.words import money
 from llmkit.notebook.safe import escape
 from llmkit.notebook.static import AMBER, LINE, QUIET, seconds
 

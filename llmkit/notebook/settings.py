@@ -14,6 +14,7 @@ from llmkit.engine.health import Report
 from llmkit.engine.session import default_session
 from llmkit.engine.tape import Mode, Tape
 from llmkit.ledger.allowance import Allowance
+from llmkit.ledger.words import money
 from llmkit.notebook import background, defaults
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.modeltable import model_table
@@ -61,7 +62,7 @@ def usage(_: LLMMagics, __: list[str]) -> Listing:
     rows = []
     for (provider, model, simulated), part in frame.groupby(["provider", "model", "simulated"], dropna=False):
         known = part["cost"].dropna()
-        cost = f"${float(known.sum()):.4g}" if len(known) else "unpriced"
+        cost = money(float(known.sum())) if len(known) else "unpriced"
         if 0 < len(known) < len(part):
             cost += f" and {len(part) - len(known)} unpriced"
         told = [str(len(part)), *(_total(part[side]) for side in ("input", "output"))]
@@ -92,7 +93,7 @@ def budget(_: LLMMagics, words: list[str]) -> Listing:
         wanted = Budget.parse(" ".join(words))
         session.budget(wanted.limit, per=wanted.per)
     rows = tuple(
-        (one.name, f"${one.limit:g}", f"${one.spent:.4g}", f"${one.left:.4g}", bar(one.share), resets(one))
+        (one.name, money(one.limit), money(one.spent), money(one.left), bar(one.share), resets(one))
         for one in session.usage.budgets
     )
     return Listing(

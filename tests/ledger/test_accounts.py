@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import llmkit
-from llmkit.core.errors import BadRequest
+from llmkit.core.errors import BadRequest, LLMKitError
 from llmkit.ledger import Filter, Ledger
 from llmkit.ledger.frame import KINDS, usage
 from llmkit.ledger.query import unix_time
@@ -264,3 +264,26 @@ def test_purging_asks_first_and_then_deletes(ledger):
 @pytest.mark.parametrize("method", ["total", "summary", "errors", "latency", "cache", "anomalies"])
 def test_an_empty_ledger_has_an_answer_to_everything(ledger, method):
     assert getattr(accounts(ledger), method)() is not None
+
+
+def test_a_part_of_the_ledger_is_not_purged(ledger):
+    add(ledger, tag="a")
+    with pytest.raises(BadRequest, match="whatever where"):
+        accounts(ledger).where(tag="b").purge(confirm=True)
+    assert len(accounts(ledger)()) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (lambda book: book.by("modle"), "did you mean 'model'"),
+        (lambda book: book.forecast(days="x"), "'x' days"),
+        (lambda book: book.anomalies(times=0), "times=0"),
+        (lambda book: book.plot("hours", tz="Mars"), "'Mars'"),
+        (lambda book: book.what_if("sonet"), "Did you mean sonnet"),
+    ],
+)
+def test_a_mistyped_wish_is_answered_with_what_there_is(ledger, asked, said):
+    add(ledger)
+    with pytest.raises(LLMKitError, match=said):
+        asked(accounts(ledger))
