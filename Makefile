@@ -56,8 +56,8 @@ fmt: $(VENV)/.test-$(VERSION)  ## let ruff fix and format
 notebooks: $(VENV)/.test-$(VERSION)  ## run every notebook and compare it with what it says
 ifneq ($(NOTEBOOKS),)
 	@home=$$(mktemp -d); trap 'rm -rf "$$home"' EXIT; \
-	env -i PATH="$$PATH" HOME="$$home" LANG=C.UTF-8 LLMKIT_DISPLAY=final LLMKIT_SIM_PACE=8 \
-	  $(BIN)/python -m pytest -n auto --dist loadfile -o filterwarnings=default \
+	env -i PATH="$$PATH" HOME="$$home" LANG=C.UTF-8 LLMKIT_DISPLAY=final LLMKIT_SIM_PACE=8 PYTHONPATH=tests/notebook \
+	  $(BIN)/python -m pytest -p own_home -n auto --dist loadfile -o filterwarnings=default \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/notebook/data/nbval.cfg $(NOTEBOOKS)
 endif
 

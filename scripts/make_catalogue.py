@@ -166,7 +166,9 @@ def efforts(found: Mapping[str, Any], kinds: list[str]) -> list[str]:
     """The words for how hard to think, from the least; none where it is told in tokens."""
     if not {"effort", "level"} & set(kinds):
         return []
-    more = {word: found.get(f"supports_{word}_reasoning_effort") for word in ("none", "minimal", "xhigh", "max")}
+    more = {
+        word: found.get(f"supports_{word}_reasoning_effort") for word in ("none", "minimal", "xhigh", "max")
+    }
     return [word for word in EFFORTS if more.get(word, True)]
 
 
