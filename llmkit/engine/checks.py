@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 #: So many seconds of a wrong clock upset certificates, signatures and the times of rate limits.
 _SKEW = 60.0
 #: The SDKs that an extra of llmkit brings.
-_EXTRAS = {"anthropic": "anthropic", "google.genai": "gemini", "litellm": "litellm"}
+_EXTRAS = {"anthropic": "anthropic", "google.genai": "gemini", "litellm": "litellm", "llama_cpp": "local"}
 #: What is named with its version, in groups, and what is missed where nothing of a group is there.
 _PACKAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "SDKs": (("openai", "anthropic", "google-genai", "litellm", "llama-cpp-python"), ""),
@@ -107,7 +108,16 @@ def _providers(seen: Seen) -> Iterator[Finding]:
 def _provider(name: str, provider: Provider, key: Key, answer: Probe, *, check: bool) -> Finding:
     shown, place = key.shown()
     told = [f"key {shown} ({place})" if place and shown != "not needed" else f"key {shown}"]
-    if importlib.util.find_spec(provider.package.partition(".")[0]) is None:
+    path = getattr(provider, "path", None)  # of models that run in this process
+    if isinstance(path, str) and not Path(path).expanduser().exists():
+        return Finding(
+            "providers",
+            name,
+            "problem",
+            f"there is nothing at {path}",
+            "Mend the `path` in its configuration.",
+        )
+    if not _is_installed(provider.package):
         extra = _EXTRAS.get(provider.package)
         todo = f'`pip install "llmkit[{extra}]"`' if extra else f"`pip install {provider.package}`"
         return Finding("providers", name, "problem", f"the package {provider.package} is not installed", todo)
@@ -129,6 +139,13 @@ def _provider(name: str, provider: Provider, key: Key, answer: Probe, *, check: 
             todo = f"Replace the key that is in {place}." if key.named is None else _asks_for(name)
         return Finding("providers", name, "problem", f"{said}; {error.what} {error.why}".strip(), todo)
     return Finding("providers", name, "ok", said)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 def _asks_for(name: str) -> str:

@@ -15,6 +15,7 @@ from llmkit.engine.loop import IOThread
 from llmkit.models import pricelist
 from llmkit.models.aliases import ALIASES
 from llmkit.models.catalogue import ABILITIES, ModelFacts
+from llmkit.models.prices import Overrides, own_price
 from llmkit.providers import discovery, listing
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def rows(session: Session, wanted: Wanted) -> list[Row]:
             continue
         facts = session.catalogue.facts(place, name)
         if all(getattr(facts, ability) for ability in wanted.can):
-            found.append(Row(facts, called, _price(facts)))
+            found.append(Row(facts, called, _price(facts, session.prices)))
     return sorted(found, key=_ORDER[wanted.sort])
 
 
@@ -132,10 +133,16 @@ def priced(session: Session, wanted: Wanted) -> list[Row]:
         return found
     named = [word.partition("/") for word in wanted.words if "/" in word]
     facts = [session.catalogue.facts(place, name) for place, _, name in named]
-    return [row for row in (Row(one, (), _price(one)) for one in facts) if row.price is not None]
+    return [
+        row for row in (Row(one, (), _price(one, session.prices)) for one in facts) if row.price is not None
+    ]
 
 
-def _price(facts: ModelFacts) -> pricelist.PerMillion | None:
+def _price(facts: ModelFacts, overrides: Overrides | None) -> pricelist.PerMillion | None:
+    """The user's own price first, then the provider's own listing, then the price list."""
+    if (own := own_price(facts.name, overrides)) is not None:
+        source = "override" if own.currency == "USD" else f"override, in {own.currency}"
+        return pricelist.PerMillion(own.rates["input"], own.rates["output"], "", source)
     if facts.price_in is not None or facts.price_out is not None:
         return pricelist.PerMillion(facts.price_in, facts.price_out, "", facts.source)
     return pricelist.per_million(facts.provider, facts.model)

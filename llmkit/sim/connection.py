@@ -103,7 +103,8 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Put bytes on their way."""
-        if self._transport is not None and not self.gone.is_set():
+        # A transport that failed is closing before anybody is told; asyncio complains of those who write on.
+        if self._transport is not None and not self.gone.is_set() and not self._transport.is_closing():
             self._transport.write(data)
 
     async def drain(self) -> None:

@@ -134,7 +134,16 @@ class TestModelsAndPrices:
         assert (row["input"], row["output"]) == ("2.5", "10")
         assert "genai-prices" in row["source"]
 
-    def test_a_price_of_ones_own_and_an_unknown_one_are_told_apart(self, run):
+    def test_a_price_of_ones_own_comes_first_and_an_unknown_one_is_said_to_be(
+        self, run, tmp_path, monkeypatch
+    ):
+        config = tmp_path / "given.yaml"
+        config.write_text("prices: {openai/gpt-4o: {input: 1, output: 2}, mine/own: {input: 3, output: 4}}\n")
+        monkeypatch.setenv("LLMKIT_CONFIG", str(config))
+        found = {one["model"]: one for one in json.loads(run("prices", "gpt-4o", "--json").out)}
+        told = found["openai/gpt-4o"]
+        assert (told["input"], told["output"], told["source"]) == ("1", "2", "override")
+        assert json.loads(run("prices", "mine/own", "--json").out)[0]["output"] == "4"
         assert "No known model" in run("prices", "nosuch/model").out
 
 
