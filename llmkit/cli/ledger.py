@@ -12,25 +12,27 @@ def ledger() -> None:
 
 @ledger.command()
 def where() -> int:
-    """Print the ledger's file."""
-    from llmkit.ledger.place import ledger_path
+    """Print the ledger's file (or the address of its database)."""
+    from llmkit.ledger.place import ledger_path, shown
 
-    click.echo(ledger_path())
+    click.echo(shown(ledger_path()))
     return 0
 
 
 @ledger.command()
-@click.argument("into", type=click.Path(dir_okay=False))
+@click.argument("into")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(dir_okay=False))
 def merge(into: str, sources: tuple[str, ...]) -> int:
-    """Copy the rows of other ledgers into INTO. Doing it again changes nothing.
+    """Copy the rows of other ledgers into INTO, a file or a database. Doing it again changes nothing.
 
     \b
       llmkit ledger merge team.db anna.db ben.db
+      llmkit ledger merge postgresql://db.example/team laptop.db
     """
     from llmkit.ledger.merge import merge as merge_all
+    from llmkit.ledger.place import shown
 
-    click.echo(f"{into}: {merge_all(into, *sources)}")
+    click.echo(f"{shown(into)}: {merge_all(into, *sources)}")
     return 0
 
 

@@ -22,7 +22,7 @@ from llmkit import nested
 from llmkit.engine.health import Finding
 from llmkit.engine.probing import Probe
 from llmkit.ledger.checkup import look
-from llmkit.ledger.place import MEMORY, ledger_path
+from llmkit.ledger.place import MEMORY, ledger_path, on_server
 from llmkit.providers import config as configs
 from llmkit.providers import endpoints
 
@@ -219,18 +219,25 @@ def _ledger(seen: Seen) -> Iterator[Finding]:
         return
     found = look(path)
     if not found.exists:
-        yield Finding(area, "file", "ok", f"{path} is made with the first call")
+        yield Finding(area, "file", "ok", f"{found.path} is made with the first call")
     elif found.trouble:
         yield Finding(
             area,
             "file",
             "problem",
-            f"{path} can't be read: {found.trouble}",
-            "The next call sets a broken file aside and begins a new one; `sqlite3 FILE .recover` has most of it back.",
+            f"{found.path} can't be read: {found.trouble}",
+            "Is the server up, the address right? Calls go on; their rows wait in memory."
+            if on_server(path)
+            else "The next call sets a broken file aside and begins a new one; `sqlite3 FILE .recover` has most of it back.",
         )
     else:
         rows = f"{found.rows:,} attempt{'' if found.rows == 1 else 's'}"
-        yield Finding(area, "file", "ok", f"{path}: {rows}, {_size(found.size)}, intact")
+        yield Finding(
+            area,
+            "file",
+            "ok",
+            f"{found.path}: {rows}, " + ("reachable" if on_server(path) else f"{_size(found.size)}, intact"),
+        )
     if found.pending:
         yield Finding(
             area, "pending", "note", f"{found.pending:,} running just now, or of a process that died"

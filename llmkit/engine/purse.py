@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from llmkit.core.errors import LLMKitError
 from llmkit.engine.budget import Alert, Budget, Unknown, active
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.query import Filter
@@ -98,7 +99,16 @@ class Purse:
             if self._read is not None and now - self._read < _FRESH_SECONDS:
                 return
             self._read = now
-        budget.at_least(spent_today(self._ledger(), simulated=budget.simulated))
+        ledger = self._ledger()
+        if ledger.resting:
+            return
+        try:
+            spent = spent_today(ledger, simulated=budget.simulated)
+        except (
+            LLMKitError
+        ):  # the team's server is away, as the ledger's notice says; what is known here still counts
+            return
+        budget.at_least(spent)
 
 
 def spent_today(ledger: Ledger, *, simulated: bool = False) -> Decimal:

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmkit.ledger.place import MEMORY
+from llmkit.ledger.place import MEMORY, on_server, shown
 
 _ENDINGS = ("", "-wal", "-shm")
 
@@ -33,6 +33,8 @@ def look(path: str) -> Checkup:
     >>> look(":memory:").exists
     False
     """
+    if on_server(path):
+        return _look_at_server(path)
     file = Path(path)
     if path == MEMORY or not file.exists():
         return Checkup(path, exists=False)
@@ -56,4 +58,27 @@ def look(path: str) -> Checkup:
         unknown_billed=counts.get("unknown_billed", 0),
         trouble="" if said == "ok" else said,
         set_aside=broken,
+    )
+
+
+def _look_at_server(address: str) -> Checkup:
+    from llmkit.ledger.postgres import Connection
+
+    try:
+        with contextlib.closing(Connection(address, reading=True)) as db:
+            made = db.execute("SELECT to_regclass('attempts')").fetchone()
+            if made is None or made[0] is None:
+                return Checkup(shown(address), exists=False)
+            counts = {
+                status: int(n)
+                for status, n in db.execute("SELECT status, count(*) FROM attempts GROUP BY status")
+            }
+    except sqlite3.Error as error:
+        return Checkup(shown(address), exists=True, trouble=str(error))
+    return Checkup(
+        shown(address),
+        exists=True,
+        rows=sum(counts.values()),
+        pending=counts.get("pending", 0),
+        unknown_billed=counts.get("unknown_billed", 0),
     )

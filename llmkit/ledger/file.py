@@ -10,8 +10,10 @@ import contextlib
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmkit.ledger.process import ProcessMark, is_dead
 from llmkit.ledger.schema import ForeignDatabase, NewerSchema, check, prepare
@@ -24,15 +26,17 @@ _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 class Opened:
     """A connection, and what is to be known of it.
 
-    ``stand_in`` marks memory taken because the file could not be had.
+    ``stand_in`` marks memory taken because the file could not be had. ``again`` gives one more connection, for long
+    readings that nobody should wait for.
     """
 
-    db: sqlite3.Connection
+    db: Any
     path: Path | None = None
     writable: bool = True
     stand_in: bool = False
     notice: str = ""
     inode: int | None = None
+    again: Callable[[], Any] | None = None
 
     def moved_away(self) -> bool:
         """Was the file deleted or replaced under us? Rows would go nowhere then."""
@@ -125,8 +129,9 @@ def _open(path: Path) -> Opened:
             )
             return opened
         db.execute("PRAGMA synchronous = NORMAL")
+        opened.again = lambda: connect(str(path))
         _close_to_others(path)
-        _give_up_the_dead(db)
+        give_up_the_dead(db)
         return opened
     except BaseException:
         db.close()
@@ -168,7 +173,7 @@ def _close_to_others(path: Path) -> None:
             path.chmod(0o600)
 
 
-def _give_up_the_dead(db: sqlite3.Connection) -> None:
+def give_up_the_dead(db: Any) -> None:
     """Rows whose process died between sending and settling: maybe billed, nobody knows."""
     writers = db.execute(
         "SELECT pid, host, process, max(started) FROM attempts WHERE settled IS NULL "

@@ -6,6 +6,7 @@ Reading and writing the rows of calls lives in ``store.py``.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from pathlib import Path
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.file import connect, open_file
+from llmkit.ledger.place import on_server, shown
 from llmkit.ledger.schema import COLUMNS, ForeignDatabase, NewerSchema, check
 
 Place = str | os.PathLike[str]
+#: Rows on their way to a server at once.
+_MANY = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class Merged:
 
 
 def merge(into: Place, *sources: Place) -> Merged:
-    """Copy the rows of other ledgers into this one, which is made if there is none. The others are only read.
+    """Copy the rows of other ledgers' files into this one, which is made if there is none. The others are only read.
+    ``into`` may be the address of a PostgreSQL database as well.
 
     An attempt has the same id wherever it is, so nothing counts twice, and doing it again changes nothing. Where
     one file has an attempt still open that another has settled, the settled one is kept. Either all rows of a
@@ -44,10 +49,15 @@ def merge(into: Place, *sources: Place) -> Merged:
     >>> merge("team.db", "anna.db", "ben.db")  # doctest: +SKIP
     Merged(added=1204, completed=0, known=0)
     """
-    target = Path(into)
     for source in sources:
         if not Path(source).is_file():
-            raise BadRequest(f"There is no ledger {os.fspath(source)}.", hint="Name the files of ledgers.")
+            raise BadRequest(
+                f"There is no ledger {shown(os.fspath(source))}.", hint="Name the files of ledgers."
+            )
+    if on_server(os.fspath(into)):
+        return _merge_into_server(os.fspath(into), [Path(source) for source in sources])
+    target = Path(into)
+    for source in sources:
         if target.exists() and Path(source).samefile(target):
             raise BadRequest(f"{os.fspath(source)} can't be merged into itself.")
     opened = open_file(str(target))
@@ -68,6 +78,11 @@ def sync(one: Place, other: Place) -> tuple[Merged, Merged]:
 
     A row that was purged from one of them comes back from the other.
     """
+    if on_server(os.fspath(one)) or on_server(os.fspath(other)):
+        raise BadRequest(
+            "A database is not copied into a file.",
+            hint="Use merge(database, file): all its rows are there then.",
+        )
     return merge(one, other), merge(other, one)
 
 
@@ -91,6 +106,41 @@ def _take(db: sqlite3.Connection, source: Path) -> Merged:
                 db.execute("ROLLBACK")
             raise
     return Merged(added, completed, total - added - completed)
+
+
+def _merge_into_server(address: str, sources: list[Path]) -> Merged:
+    from llmkit.ledger.postgres import open_server
+    from llmkit.ledger.store import store
+
+    done = Merged()
+    try:
+        opened = open_server(address)
+    except sqlite3.Error as error:
+        raise BadRequest(f"{shown(address)} can't be reached.", why=str(error)) from None
+    with contextlib.closing(opened.db) as db:
+        if not opened.writable:
+            raise BadRequest(f"Nothing can be written to {shown(address)}.", why=opened.notice)
+        for source in sources:
+            with contextlib.closing(connect(":memory:")) as near, _attached(near, source) as columns:
+                found = near.execute(f"SELECT {', '.join(columns)} FROM source.attempts ORDER BY rowid")  # noqa: S608
+                while rows := [dict(zip(columns, row, strict=True)) for row in found.fetchmany(_MANY)]:
+                    ids = json.dumps([row["id"] for row in rows])
+                    there = dict(
+                        db.execute(
+                            "SELECT id, settled FROM attempts WHERE id IN (SELECT value FROM json_each(?))",
+                            [ids],
+                        ).fetchall()
+                    )
+                    new = [row for row in rows if row["id"] not in there]
+                    settled = [
+                        row
+                        for row in rows
+                        if row["settled"] is not None and there.get(row["id"], row["settled"]) is None
+                    ]
+                    if new or settled:
+                        store(db, [{**dict.fromkeys(COLUMNS), **row} for row in (*new, *settled)])
+                    done += Merged(len(new), len(settled), len(rows) - len(new) - len(settled))
+    return done
 
 
 @contextlib.contextmanager

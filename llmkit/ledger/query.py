@@ -81,7 +81,7 @@ class Filter:
             forms = ("model", "model_served", "provider || '/' || model")
             clauses.append("(" + " OR ".join(f"{form} IN ({_marks(names)})" for form in forms) + ")")
             values.extend(names * len(forms))
-        return " AND ".join(clauses) or "1", values
+        return " AND ".join(clauses) or "1 = 1", values
 
 
 def unix_time(moment: Moment) -> float:
@@ -126,4 +126,4 @@ def _names(wanted: Names) -> list[str]:
 
 
 def _marks(names: list[str]) -> str:
-    return ", ".join("?" * len(names))
+    return ", ".join("?" * len(names)) or "NULL"  # of none: nothing is found

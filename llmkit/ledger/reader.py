@@ -51,8 +51,8 @@ def ways(
     [['model', 'cost']]
     """
     chosen = [name for name in names if name in COLUMNS]
-    if ledger.flush() and ledger.healthy and not ledger.in_memory:
-        yield lambda: _packed(ledger.path, wanted, chosen, numbers)
+    if ledger.flush() and ledger.healthy and (file := ledger.file) is not None:
+        yield lambda: _packed(file, wanted, chosen, numbers)
     yield lambda: _asked(ledger, wanted, chosen)  # it knows what to do about a broken file, and says so
 
 

@@ -1,4 +1,4 @@
-"""The ledger: one row for each attempt, on disk before the first byte leaves.
+"""The ledger: one row for each attempt, on disk (or on the team's server) before the first byte leaves.
 
 ``begin`` and ``settle`` never raise: a call is worth more than its row. A row that can't be written
 just now is held in memory, shows in every reading, and is written as soon as that works again.
@@ -21,8 +21,8 @@ from llmkit.core.errors import LLMKitError
 from llmkit.core.reply import Reply
 from llmkit.core.usage import Cost
 from llmkit.ledger import entry
-from llmkit.ledger.file import Opened, connect, is_corrupt, open_file, open_memory, set_aside
-from llmkit.ledger.place import MEMORY, ledger_path
+from llmkit.ledger.file import Opened, is_corrupt, open_file, open_memory, set_aside
+from llmkit.ledger.place import MEMORY, ledger_path, on_server, shown
 from llmkit.ledger.process import this_process
 from llmkit.ledger.query import Filter, Moment, unix_time
 from llmkit.ledger.schema import COLUMNS, Status
@@ -31,7 +31,7 @@ from llmkit.ledger.schema import COLUMNS, Status
 _UPSERT: Final = (
     f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)}) "  # noqa: S608
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in COLUMNS if c != 'id')} "
-    "WHERE settled IS NULL"
+    "WHERE attempts.settled IS NULL"
 )
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM attempts WHERE "  # noqa: S608
 _ID: Final = COLUMNS.index("id")
@@ -39,10 +39,12 @@ _STARTED: Final = COLUMNS.index("started")
 _Cells: TypeAlias = tuple[Any, ...]
 #: After a failed write, the file is left alone for so long (a locked file costs a wait each time).
 _PAUSE: Final = 0.5
+#: The same for a server: whoever tries to reach one that is away waits longer.
+_SERVER_PAUSE: Final = 15.0
 
 
 class Ledger:
-    """The rows of all attempts, in one SQLite file that several kernels may share.
+    """The rows of all attempts, in one SQLite file that several kernels may share, or in PostgreSQL.
 
     >>> with Ledger.open(":memory:") as ledger:
     ...     id = ledger.begin(call="c1", attempt=1, session="s", provider="openai", model="gpt-6-luna")
@@ -53,7 +55,9 @@ class Ledger:
 
     def __init__(self, path: str, *, mask: entry.Mask = entry.mask_likely_keys) -> None:
         self._opened: Opened | None = None
-        self.path = path
+        self._place = path
+        #: Where it is, as it may be shown: the address of a database without its password.
+        self.path = shown(path)
         self.notices: list[str] = []
         #: Settles that came twice, or for a row that nobody knows.
         self.ignored_settles = 0
@@ -71,7 +75,10 @@ class Ledger:
         where = ledger_path() if path is None else os.fspath(path)
         ledger = cls(where, mask=entry.mask_likely_keys if mask is None else mask)
         with ledger._lock:
-            ledger._database()
+            try:
+                ledger._database()
+            except sqlite3.Error as error:  # a server that is away; its rows wait here
+                ledger._complain(error)
         return ledger
 
     # -- writing ------------------------------------------------------------------------------
@@ -243,7 +250,7 @@ class Ledger:
                 done = db.execute(
                     "DELETE FROM attempts WHERE settled IS NOT NULL AND started < ?", (unix_time(before),)
                 )
-            return done.rowcount
+            return int(done.rowcount)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -261,7 +268,9 @@ class Ledger:
         counted = (
             "input + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + coalesce(cache_write_1h, 0)"
         )
-        with self._lock:
+        if self.resting:
+            return []
+        with self._lock, self._server_may_be_away():
             found = self._database().db.execute(
                 f"SELECT estimated_input, {counted} FROM attempts "  # noqa: S608 - our own column names
                 "WHERE provider = ? AND model = ? AND usage_source = 'provider' AND estimated_input > 0 "
@@ -269,6 +278,7 @@ class Ledger:
                 (provider, model, most),
             )
             return [(guess, count) for guess, count in found.fetchall() if count]
+        return []
 
     def columns(self, wanted: Filter) -> dict[str, list[Any]]:
         """The same rows column by column, which is quicker for many.
@@ -285,6 +295,18 @@ class Ledger:
         with self._lock:
             opened = self._opened
             return not self._held and (opened is None or (opened.writable and not opened.stand_in))
+
+    @property
+    def resting(self) -> bool:
+        """Did its server fail just now, so that it isn't asked for a while?"""
+        with self._lock:
+            return on_server(self._place) and time.monotonic() < self._quiet_until
+
+    @property
+    def file(self) -> str | None:
+        """The SQLite file that all rows are in just now, if they are."""
+        with self._lock:
+            return None if self._held or self.in_memory or on_server(self._place) else self._place
 
     @property
     def in_memory(self) -> bool:
@@ -323,10 +345,19 @@ class Ledger:
 
     def _database(self) -> Opened:
         if self._opened is None:
-            self._opened = open_memory() if self.path == MEMORY else open_file(self.path)
+            self._opened = _open(self._place)
             if self._opened.notice:
                 self._say(self._opened.notice)
         return self._opened
+
+    @contextlib.contextmanager
+    def _server_may_be_away(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if not on_server(self._place):
+                raise
+            self._complain(error)
 
     def _write_held(self) -> None:
         due = self._held and time.monotonic() >= self._quiet_until
@@ -342,7 +373,7 @@ class Ledger:
                     opened = self._database()
                 if not opened.writable:
                     return False
-                _store(opened.db, rows)
+                store(opened.db, rows)
                 return True
             except (OSError, sqlite3.Error) as error:
                 if not (is_corrupt(error) and self._replaced_corrupt()):
@@ -354,11 +385,18 @@ class Ledger:
         where, values = wanted.where()
         with self._lock:
             held = {name: dict(row) for name, row in self._held.items()}
-        found = self._read(where, values)
+        try:
+            found = self._read(where, values)
+        except sqlite3.Error as error:
+            if not on_server(self._place):
+                raise
+            with self._lock:
+                self._complain(error)
+            raise _unread(self.path, error) from None
         if held:
             found = [row for row in found if row[_ID] not in held]
             with contextlib.closing(open_memory().db) as db:
-                _store(db, list(held.values()))
+                store(db, list(held.values()))
                 found += _select(db, where, values)
             found.sort(key=lambda row: (row[_STARTED], row[_ID]))
         return found
@@ -375,10 +413,10 @@ class Ledger:
     def _select(self, where: str, values: list[Any]) -> list[_Cells]:
         with self._lock:
             opened = self._database()
-            if opened.path is None or not opened.writable:
+            if opened.again is None:
                 return _select(opened.db, where, values)
         # A long reading has its own connection, so that no call waits for it.
-        with contextlib.closing(connect(str(opened.path))) as db:
+        with contextlib.closing(opened.again()) as db:
             return _select(db, where, values)
 
     def _find_unsettled(self, id: str) -> tuple[entry.Row, None] | None:
@@ -410,7 +448,11 @@ class Ledger:
             self._opened = None
 
     def _complain(self, error: Exception) -> None:
-        self._quiet_until = time.monotonic() + _PAUSE
+        if on_server(self._place):
+            self._quiet_until = time.monotonic() + _SERVER_PAUSE
+            self._reopen()
+        else:
+            self._quiet_until = time.monotonic() + _PAUSE
         self._say(
             f"The ledger {self.path} can't be written just now ({error}). "
             "Calls go on; their rows are kept in memory and written as soon as that works."
@@ -430,7 +472,26 @@ class Ledger:
         self._writer = this_process()
 
 
-def _store(db: sqlite3.Connection, rows: list[entry.Row]) -> None:
+def _open(place: str) -> Opened:
+    if place == MEMORY:
+        return open_memory()
+    if on_server(place):
+        from llmkit.ledger.postgres import open_server
+
+        return open_server(place)
+    return open_file(place)
+
+
+def _unread(path: str, error: Exception) -> LLMKitError:
+    return LLMKitError(
+        f"The ledger {path} can't be read just now.",
+        why=str(error),
+        hint="Calls go on, and their rows are kept in memory until it is there again. Is the server up, the address right?",
+    )
+
+
+def store(db: Any, rows: list[entry.Row]) -> None:
+    """Write rows, all or none; one that is settled already stays as it is."""
     if len(rows) == 1:
         db.execute(_UPSERT, rows[0])
         return
@@ -444,8 +505,9 @@ def _store(db: sqlite3.Connection, rows: list[entry.Row]) -> None:
         raise
 
 
-def _select(db: sqlite3.Connection, where: str, values: list[Any]) -> list[_Cells]:
-    return db.execute(f"{_SELECT}{where} ORDER BY started, id", values).fetchall()
+def _select(db: Any, where: str, values: list[Any]) -> list[_Cells]:
+    found: list[_Cells] = db.execute(f"{_SELECT}{where} ORDER BY started, id", values).fetchall()
+    return found
 
 
 _LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()
