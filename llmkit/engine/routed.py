@@ -158,7 +158,7 @@ class Routed:
                 case Done(reply):
                     course.succeeded()
                     self.attempts += reply.attempts
-                    no = self.refusal(reply) if passage.hold else None
+                    no = await asyncio.to_thread(self.refusal, reply) if passage.hold else None
                     self.route = self.route.then(
                         Tried(target, "ok" if no is None else "not accepted", no or "", seconds)
                     )
@@ -175,7 +175,8 @@ class Routed:
                     if not self.goes_on(error, passage):
                         passage.release()
                         return self.failed(error, partial)
-                    course.failed()
+                    if error.retryable:
+                        course.failed()
                     checked, came_from = False, (target, error.what, passage.seen)
         if self.rejected and not self.causes:  # the last word was no; it is still the best there is
             return Done(self.whole(self.rejected.pop()))

@@ -210,6 +210,7 @@ class LiveAnswer:
             case Retrying(attempt, delay, error):
                 self._say(f"{error.what} Attempt {attempt + 1} in {seconds(delay)}.")
             case Rerouted(origin, target, why, anew):
+                self.label = self.label.replace(origin, target)
                 if anew:
                     self._text, self._page, self._thinking = [], Incremental(), ""
                 self._say(f"{origin} → {target}: {why}")

@@ -81,7 +81,12 @@ def route(magics: LLMMagics, words: list[str]) -> Listing:
     reply = magics.shell.user_ns.get("_llm") if magics.shell is not None else None
     if (went := getattr(reply, "route", None)) is not None and len(went.tried) > 1:
         notes.append(f"The last answer came by {went}.")
-    return Listing(_HEAD, tuple(_row(at, one) for at, one in enumerate(found.candidates, 1)), tuple(notes))
+    rows = [_row(at, one) for at, one in enumerate(found.candidates, 1)]
+    # What nobody has anything to say in is left out.
+    shown = [at for at, name in enumerate(_HEAD) if not name or any(row[at] for row in rows)]
+    return Listing(
+        tuple(_HEAD[at] for at in shown), tuple(tuple(row[at] for at in shown) for row in rows), tuple(notes)
+    )
 
 
 def words() -> set[str]:
@@ -110,7 +115,7 @@ def _row(at: int, one: Candidate) -> tuple[str, ...]:
     return (
         str(at) if one.eligible else "–",
         one.model,
-        "" if one.score is None else f"{one.score:.3g}",
+        "" if one.score is None else f"{one.score + 0.0:.3g}",
         "" if one.quality is None else f"{one.quality:.2f}",
         f"{cost} (simulated)" if one.simulated and cost else cost,
         "" if one.latency is None else f"{one.latency:.1f}",
@@ -124,7 +129,8 @@ def _said(found: Route) -> str:
     if not left:
         return "no model fits."
     rest = len(found.candidates) - len(left)
-    return f"{left[0].model} is asked first, {len(left) - 1} more if it fails; {rest} are out."
+    out = f"; {rest} {'is' if rest == 1 else 'are'} out" if rest else ""
+    return f"{left[0].model} is asked first, {len(left) - 1} more if it fails{out}."
 
 
 def _dollars(said: Any) -> float | None:

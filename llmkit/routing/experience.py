@@ -67,10 +67,10 @@ class Memory:
         self._ledger: Ledger | None = None
         self._read = 0.0
 
-    def of(self, ledger: Ledger) -> Experience:
-        """What that ledger has seen."""
+    def of(self, ledger: Ledger, *, fresh: bool = False) -> Experience:
+        """What that ledger has seen; ``fresh``: up to this moment."""
         found, now = self._found, time.monotonic()
-        if found is None or self._ledger is not ledger or now - self._read > _FRESH:
+        if fresh or found is None or self._ledger is not ledger or now - self._read > _FRESH:
             found = Experience.read(ledger)
             self._found, self._ledger, self._read = found, ledger, now
         return found

@@ -123,7 +123,7 @@ class Orchestrator:
         ("bad_request", "content_filter"). All else is what ``Session.stream`` takes.
         """
         asked = {"models": models, "preferred": preferred, "needs": needs, "budget": budget, **more}
-        choice = self.choose(task, strategy, messages, asked)
+        choice = self.choose(task, strategy, messages, asked, fresh=False)
         with self._lock:
             self._turn += 1
         first = choice.first
@@ -185,9 +185,12 @@ class Orchestrator:
         strategy: str | None,
         messages: Prompt | None,
         asked: Mapping[str, Any],
+        *,
+        fresh: bool = True,
     ) -> Choice:
         """The route of a request, and what it was chosen by: the task as the configuration has it, what the request
-        needs, the budgets. ``asked`` are the other arguments of :meth:`execute`. Nothing is sent."""
+        needs, the budgets. ``asked`` are the other arguments of :meth:`execute`; ``fresh`` reads the ledger up to this
+        moment. Nothing is sent."""
         session = self.session
         if messages is None:
             raise BadRequest(
@@ -220,7 +223,7 @@ class Orchestrator:
             budgets=(*own, *session.purse.applying(tag)),
         )
         conversation = hash((request.system, request.messages[0]))
-        known = self._memory.of(session.ledger)
+        known = self._memory.of(session.ledger, fresh=fresh)
         names = pool(session, kind, preferred)
         profiles = [profile(session, each, need, known, named=named) for each, named in names.items()]
         if preferred is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -25,6 +26,7 @@ from llmkit.core.events import (
 from llmkit.core.messages import ImagePart, Message, TextPart
 from llmkit.core.reply import Reply, Timing
 from llmkit.core.request import Options, Request, ToolSpec
+from llmkit.core.route import Candidate, Route, Tried
 from llmkit.core.signal import Signal
 from llmkit.core.usage import Usage
 
@@ -128,3 +130,15 @@ def test_a_timeout_that_is_no_number_is_refused_in_words(seconds: object) -> Non
 def test_a_token_limit_that_is_no_whole_number_is_refused_in_words(tokens: object) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Signal.token_limit(tokens)  # type: ignore[arg-type]
+
+
+def test_a_reply_that_came_by_a_route_comes_back_with_it() -> None:
+    candidates = (
+        Candidate(model="a/b", cost=Decimal("0.1"), quality=0.5, score=1.0, local=True),
+        Candidate(model="c/d", reasons=("there is no key for c",)),
+    )
+    route = Route(
+        "coding", "balanced", candidates, (Tried("a/b", "server", "It broke.", 0.1), Tried("c/d", "ok"))
+    )
+    reply = Reply(Message.assistant("hi"), route=route)
+    assert Reply.from_json(json.loads(json.dumps(reply.to_json()))).route == route

@@ -14,7 +14,7 @@ from llmkit.engine.breaker import Breaker, State
 from llmkit.engine.failover import Course, Health, Plan
 from llmkit.engine.retry import RetryBudget
 from llmkit.engine.tape import Tape
-from llmkit.sim import Simulator
+from llmkit.sim import Say, Simulator
 
 PICTURE = llmkit.ImagePart(
     bytes.fromhex(
@@ -273,6 +273,51 @@ def test_a_conversation_with_tools_and_a_picture_moves_from_wire_to_wire(sim):
     assert all("measure" in str(one.json) and "1 by 1" in str(one.json) for one in asked)
     well = three(sim)  # a fault may come before the check, so each wire is asked in peace as well
     assert [well.ask(talk, model=f"{name}/swift", tools=[tool]).provider for name in ("one", "two", "three")]
+
+
+def test_in_the_middle_of_its_rounds_it_moves_on_with_all_that_was_said(sim):
+    """Anthropic asks for a tool and fails; OpenAI goes on, asks again and fails; Gemini answers. Each body that is
+    answered was checked by the simulator against the schema of its wire."""
+
+    def look(at: str) -> list:
+        """Look at something."""
+        return [f"a picture of {at}", PICTURE]
+
+    session = three(sim)
+    asks = [Say("I look.", "Let me think.", tools=[("look", {"at": at})]) for at in "ab"]
+    down = [Say(fault=f"status={status}") for status in (529, 500, 503)]
+    sim.reset()
+    sim.script([asks[0], down[0], asks[1], down[1], down[2], "One pixel."])
+    reply = session.ask(
+        llmkit.Message.user("What is on it?", PICTURE),
+        model="one/sage",
+        fallback=["two/sage", "three/sage"],
+        tools=[look],
+        think="low",
+    )
+    wires = [(one.wire, one.status) for one in sim.requests]
+    sim.reset()
+    assert [status for _, status in wires] == [200, 529, 200, 500, 503, 200]
+    assert [wire for wire, status in wires if status == 200] == [
+        "anthropic.messages",
+        "openai.chat",
+        "gemini.generate",
+    ]
+    assert reply.text == "One pixel."
+    assert [step.reply.provider for step in reply.steps] == ["one", "two", "three"]
+    assert str(reply.route) == (
+        "fallback: one/sage → one/sage (overloaded) → two/sage → two/sage (server) → "
+        "one/sage (overloaded) → three/sage"
+    )
+
+
+def test_a_provider_that_is_too_slow_by_its_own_measure_is_left(sim):
+    session = three(sim, {"one": "hang"})
+    fields = {**session.registry.section("providers")["one"], "api_key": "k" * 20, "timeout": 0.2}
+    fields["headers"] = {"x-sim-fault": "hang"}
+    session.registry.register("one", fields)
+    reply = session.ask("hello", model="one/swift", fallback="two/swift", timeout=None)
+    assert [one.outcome for one in reply.route.tried] == ["deadline", "ok"]
 
 
 def test_a_tape_plays_a_routed_call(sim, tmp_path):
