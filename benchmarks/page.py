@@ -5,7 +5,8 @@
 The simulator streams an answer into a ``%%llm`` cell; a page of Chromium watches. Printed: display messages and
 bytes on the websocket, the page's busy time (``TaskDuration``) of all the time, the longest gap between two
 frames and how many were over 50 and 200 ms, and how long after the last token left the simulator the whole text
-stood on the page. A machine with other work to do shows larger gaps: read them beside an idle page's.
+stood on the page. A machine with other work to do shows larger gaps: read them beside an idle page's, and beside
+the longest task in the page's own time on a processor, which other work does not lengthen.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ def measure(
         devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
         book.page.evaluate(WATCH, END)
         before = _busy(devtools)
+        browser.start_tracing(page=book.page, categories=["toplevel"])
         book.frames.clear()
         book.start(1)
         began = book.page.evaluate("performance.now()")
@@ -108,6 +110,7 @@ def measure(
         book.page.wait_for_function("() => window.seen.swapped", polling=500, timeout=120_000)
         took = (book.page.evaluate("performance.now()") - began) / 1000
         busy = _busy(devtools) - before
+        longest = _longest_task(browser.stop_tracing())
         seen = book.page.evaluate("cancelAnimationFrame(window.seen.next), window.seen")
         size, messages = sum(map(len, book.frames)), book.messages(*KINDS)
         if picture is not None:
@@ -128,6 +131,7 @@ def measure(
         "gaps > 200 ms": sum(gap > 200 for gap in gaps),
         "longest gap ms": round(gaps[-1]),
         "longest task ms": round(max(seen["long"], default=0)),
+        "longest task, own ms": round(longest),
         "text after ms": round(seen["done"] - ended),
         "final form after ms": round(seen["swapped"] - ended),
         "times in what is saved": plain.count(END),
@@ -137,6 +141,18 @@ def measure(
 def _busy(devtools: Any) -> float:
     metrics = devtools.send("Performance.getMetrics")["metrics"]
     return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+
+def _longest_task(trace: bytes) -> float:
+    """Milliseconds on a processor of the longest task of any page's main thread."""
+    events = json.loads(trace)["traceEvents"]
+    pages = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks = (event for event in events if "RunTask" in event["name"] and (event["pid"], event["tid"]) in pages)
+    return max((task.get("tdur", 0) / 1000 for task in tasks), default=0.0)
 
 
 def main() -> None:
