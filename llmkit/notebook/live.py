@@ -164,6 +164,8 @@ class LiveAnswer:
                     for each in used(step.reply.tool_calls, step.results):
                         if each.result is not None:
                             self._terminal.note(each.plain())
+            if self._asking:
+                self._terminal.leave_question()
             self._terminal.end(reply, said)
         elif self.mode == "live":
             if self._pane is not None and self._asking:

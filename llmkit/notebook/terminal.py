@@ -73,6 +73,10 @@ class TerminalView:
         self._write(f"{self._feed.end()}{chr(10) if self._begun else ''}… {to_text(words)}\n")
         self._begun = False
 
+    def leave_question(self) -> None:
+        """The user was asked something, and is not waited for any more: go on on a line of its own."""
+        self._write("\n")
+
     def end(self, reply: Reply, said: str = "") -> None:
         """The last line."""
         self._write(self._feed.end())

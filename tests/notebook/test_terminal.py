@@ -74,3 +74,32 @@ def test_what_is_wrong_is_told_in_three_lines(terminal):
     terminal.expect("In \\[3\\]: ")
     assert "Traceback" not in terminal.before
     assert terminal.before.strip().count("\n") <= 2
+
+
+TOOLS = (
+    "def look(city: str) -> str: return f'21 °C in {city}'",
+    "import llmkit.sim; from llmkit.sim import Say",
+    "call = Say('One moment.', tools=[('look', {'city': 'Oslo'})])",
+    "_ = llmkit.sim.default().script([call, 'Warm.', call, 'never'])",
+)
+ASK = "%llm -m sim/sage -t look The weather?"
+
+
+def test_a_tool_asks_on_a_line_and_control_c_leaves_the_question(terminal):
+    for line in TOOLS:
+        terminal.sendline(line)
+        terminal.expect("In \\[\\d+\\]: ")
+    terminal.sendline(ASK)
+    terminal.expect('Run look\\(city="Oslo"\\)\\? .*\\[q\\]uit: ')
+    terminal.sendline("y")
+    terminal.expect("→ 21 °C in Oslo")
+    terminal.expect("Warm.")
+    terminal.expect("2 rounds")
+    terminal.expect("In \\[\\d+\\]: ")
+    terminal.sendline(ASK)
+    terminal.expect("\\[q\\]uit: ")
+    terminal.sendintr()
+    terminal.expect("\r\n■ Interrupted. This is the answer as far as it came.")
+    terminal.expect("In \\[\\d+\\]: ")
+    terminal.sendline("_llm.text, _llm.complete")
+    terminal.expect("\\('One moment.', False\\)")
