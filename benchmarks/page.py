@@ -151,7 +151,9 @@ def _longest_task(trace: bytes) -> float:
         for event in events
         if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
     }
-    tasks = (event for event in events if "RunTask" in event["name"] and (event["pid"], event["tid"]) in pages)
+    tasks = (
+        event for event in events if "RunTask" in event["name"] and (event["pid"], event["tid"]) in pages
+    )
     return max((task.get("tdur", 0) / 1000 for task in tasks), default=0.0)
 
 
