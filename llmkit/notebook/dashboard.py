@@ -99,9 +99,11 @@ class Dashboard:
             if "since" not in changes and "until" not in changes and "stretch" in changes:
                 changes |= {"since": None, "until": None}
             View.of(**changes)  # a mistyped name is refused before anything has changed
-            self.view = replace(self.view, **changes)
+            before, self.view = self.view, replace(self.view, **changes)
             self._to_groups()
-            self._frame = None
+            session = self._book.session
+            if before.filters(session) != self.view.filters(session):  # another plot is of the same rows
+                self._frame = None
             self._draw()
 
     def open(self, line: Line) -> None:
@@ -170,11 +172,9 @@ class Dashboard:
 
     def table(self) -> Table:
         """What the table shows: the groups, or the calls of the one that was opened."""
-        frame = self._rows()
         if self.depth == "groups":
-            return views.groups(frame, self.view.by)
-        keys = views.key_of(frame, self.view.by)
-        return views.calls(frame[keys == (views.NAMELESS if self._group is None else self._group)])
+            return views.groups(self._rows(), self.view.by)
+        return views.calls(self._opened())
 
     def twin(self) -> dict[str, str]:
         """The figures and groups without controls, as text and as HTML."""
@@ -225,6 +225,26 @@ class Dashboard:
             self._seen = self._recent()
             self._frame = views.read(self._book, self.view)
         return self._frame
+
+    def _opened(self) -> pd.DataFrame:
+        """The attempts of the group that was opened."""
+        frame = self._rows()
+        key = views.NAMELESS if self._group is None else self._group
+        return frame[views.key_of(frame, self.view.by) == key]
+
+    def _page_of(self) -> tuple[Table, int]:
+        """What is on this page of the table, and how many pages there are: of many calls only these are written."""
+        if self.depth == "calls":
+            frame = self._opened()
+            first = self._bounded(len(frame)) * _PAGE
+            return views.calls(frame, first, first + _PAGE), _pages(len(frame))
+        whole = self.table()
+        first = self._bounded(len(whole.lines)) * _PAGE
+        return replace(whole, lines=whole.lines[first : first + _PAGE]), _pages(len(whole.lines))
+
+    def _bounded(self, lines: int) -> int:
+        self._page = min(self._page, _pages(lines) - 1)
+        return self._page
 
     def _recent(self) -> Any:
         """What changes when a call begins or ends, from few rows."""
@@ -287,12 +307,13 @@ class Dashboard:
             rows = self._book(call=self._call or "", simulated=True)
             panel.show_call(views.call_html(rows), f"{views.name_of(self._group)} · one call")
             return
-        table = self.table()
-        pages = max(1, -(-len(table.lines) // _PAGE))
-        self._page = min(self._page, pages - 1)
-        lines = table.lines[self._page * _PAGE : (self._page + 1) * _PAGE]
+        table, pages = self._page_of()
         where = "" if self.depth == "groups" else f"{self.view.by}: {views.name_of(self._group)}"
-        panel.show_table(replace(table, lines=lines), where, self._page, pages)
+        panel.show_table(table, where, self._page, pages)
+
+
+def _pages(lines: int) -> int:
+    return max(1, -(-lines // _PAGE))
 
 
 class Panel:

@@ -243,11 +243,11 @@ def groups(frame: pd.DataFrame, by: str) -> Table:
     return Table(head, tuple(reversed(lines)) if by in sums.TIMES else tuple(lines))
 
 
-def calls(frame: pd.DataFrame) -> Table:
-    """A line for each attempt, the latest first."""
+def calls(frame: pd.DataFrame, start: int = 0, stop: int | None = None) -> Table:
+    """A line for each attempt, the latest first; of all of them those from ``start`` to ``stop``."""
     head = ("started (UTC)", "model", "status", "in", "out", "cost", "first token", "whole")
     lines = []
-    for row in frame.iloc[::-1].to_dict("records"):
+    for row in frame.iloc[::-1].iloc[start:stop].to_dict("records"):
         given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not _missing(row[n])]
         retry = f" ({row['attempt']})" if row["attempt"] > 1 else ""
         lines.append(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger import Ledger
@@ -17,6 +18,8 @@ from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.gallery import PLOTS
 from llmkit.ledger.palette import COLOURS, INK, Palette, lightness
 from llmkit.ledger.sums import TIMES
+from llmkit.ledger.words import money
+from llmkit.notebook.dashboard_view import GROUPS, View, groups, key_of, read, tiles
 
 sys.path.insert(0, str(Path(__file__).parent))
 from books import NOON, ROWS, accounts, add
@@ -121,9 +124,9 @@ def test_a_plot_that_there_is_not_names_the_nearest(book):
 # -- what is drawn is what is known ---------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
-@given(ROWS)
-def test_for_any_ledger_the_marks_add_up_to_the_table(rows):
+@settings(max_examples=12, deadline=None)
+@given(ROWS, st.sampled_from(TIMES))
+def test_for_any_ledger_the_marks_add_up_to_the_table(rows, freq):
     with Ledger.open(":memory:") as ledger:
         for row in rows:
             add(ledger, **row)
@@ -131,8 +134,7 @@ def test_for_any_ledger_the_marks_add_up_to_the_table(rows):
         frame, sums = book(), book.total()
         if not rows:
             return
-        for freq in TIMES:
-            assert bars(book.plot("cost", by="tag", freq=freq)) == pytest.approx(known(frame))
+        assert bars(book.plot("cost", by="tag", freq=freq)) == pytest.approx(known(frame))
         drawn = sum(x or 0 for x in (sums.input, sums.cache_read, sums.cache_write, sums.output))
         assert bars(book.plot("tokens")) == drawn  # reasoning is inside the output
         assert bars(book.plot("status")) == len(rows)
@@ -140,6 +142,17 @@ def test_for_any_ledger_the_marks_add_up_to_the_table(rows):
         assert sum(book.plot("tree").data[0]["values"]) == pytest.approx(known(frame))
         cumulative = book.plot("session").data[0].y
         assert cumulative[-1] == pytest.approx(known(frame))
+        frontier = book.plot("frontier").table
+        if "calls" in frontier:
+            priced = frame[(frame["status"] == "ok") & frame["cost"].notna() & frame["output"].notna()]
+            assert frontier["calls"].sum() <= len(priced)
+            for line in frontier.to_dict("records"):
+                rows_of = priced[priced["model"] == line["model"]]
+                paid = line["cost_per_1k_output"] * float(rows_of["output"].sum()) / 1000
+                assert paid == pytest.approx(rows_of["cost"].sum())
+        counters = [line.rpartition(" ") for line in book.to_prometheus().splitlines()]
+        sent = sum(float(value) for name, _, value in counters if name.startswith("llmkit_cost_total"))
+        assert sent == pytest.approx(known(frame))
         latency, whole = book.plot("latency").table, frame[frame["status"] == "ok"]
         if len(latency):
             assert latency[latency["measure"] == "ttft"]["calls"].sum() == len(whole)
@@ -148,6 +161,34 @@ def test_for_any_ledger_the_marks_add_up_to_the_table(rows):
 def test_the_budget_burns_down_to_what_is_left(book):
     line = book.plot("budget").data[0]
     assert line.y[-1] == pytest.approx(5 - known(book()))
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROWS, st.sampled_from(GROUPS))
+def test_for_any_ledger_the_dashboard_says_what_the_sums_say(rows, by):
+    with Ledger.open(":memory:") as ledger:
+        for row in rows:
+            add(ledger, **row)
+        book, view = accounts(ledger), View(stretch="all", by=by)
+        frame, whole = read(book, view), book.total()
+        shown = {tile.name: tile for tile in tiles(frame)}
+        table = groups(frame, by)
+    if not rows:
+        assert (shown["spend"].value, table.lines) == ("–", ())
+        return
+    if whole.cost is None:
+        assert shown["spend"].value == "unpriced"
+    else:
+        assert shown["spend"].value.lstrip("~") == money(float(whole.cost))
+    assert (f"{whole.unpriced:,} unpriced" in shown["spend"].note) == (
+        whole.unpriced > 0 and whole.cost is not None
+    )
+    assert sum(line.cells[3] == "?" for line in table.lines) == int(book_unknown(frame, by))
+
+
+def book_unknown(frame, by):
+    """In how many groups no cost is known at all."""
+    return (~frame.assign(known=frame["cost"].notna()).groupby(key_of(frame, by))["known"].any()).sum()
 
 
 def test_retries_are_counted_beside_the_statuses(book):
