@@ -96,7 +96,10 @@ class Answers:
         >>> print(cmp.diff("luna", "sonnet"))  # doctest: +SKIP
         """
         one, other = self._find(a), self._find(b)
-        return Diff.of(one.text, other.text, one.model, other.model)
+        names = [one.model, other.model]
+        if names[0] == names[1]:
+            names = [f"{cell.model} ({self.cells.index(cell)})" for cell in (one, other)]
+        return Diff.of(one.text, other.text, *names)
 
     def export(self, format: Format = "md", path: str | Path | None = None) -> str:
         """The comparison as text ("md", "csv", "json" or "html"), written to ``path`` too if one is given."""

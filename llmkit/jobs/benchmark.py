@@ -19,11 +19,11 @@ from llmkit.engine.session import Prompt, Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.jobs import table
 from llmkit.jobs.answers import Answers
-from llmkit.jobs.differences import of_games
+from llmkit.jobs.differences import of_games, sentences
 from llmkit.jobs.games import Game
 from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of
 from llmkit.jobs.pump import Errand, Watcher, run
-from llmkit.jobs.report import Report, Reported, figure, span
+from llmkit.jobs.report import Report, Reported, dollars, figure, span
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
 from llmkit.jobs.statistics import quantile, quantile_interval, wilson
 
@@ -113,7 +113,7 @@ class Benchmark(Answers, Reported):
                 for a, b in combinations([model for model in self.models if model in seen], 2)
             ]
             repeats = max((cell.question.repeat for cell in self.cells), default=1)
-            said += [one.sentence(repeats) for one in of_games(called, games)]
+            said += sentences(of_games(called, games), repeats)
         return said
 
     def report(self) -> Report:
@@ -139,13 +139,11 @@ class Benchmark(Answers, Reported):
                     _with(row, "ttft", ".2f"),
                     figure(row["ttft_p95"], ".2f"),
                     _with(row, "tokens_per_s", ",.0f"),
-                    figure(None if row["cost_mean"] is None else float(row["cost_mean"]), ".2g"),
-                    figure(
-                        None if row["cost_per_1k_output"] is None else float(row["cost_per_1k_output"]), ".2g"
-                    ),
+                    dollars(row["cost_mean"]),
+                    dollars(row["cost_per_1k_output"]),
                 )
             )
-        head = ("model", "whole", "errors", "TTFT (s)", "p95", "tokens/s", "$ a call", "$ per 1,000 out")
+        head = ("model", "whole", "errors", "TTFT (s)", "p95", "tokens/s", "a call", "1,000 tokens out")
         return Report("Benchmark", (*told, *self.races()), head, tuple(rows))
 
     def progress(self) -> str:

@@ -17,7 +17,7 @@ from llmkit.engine.inputs import as_prompt
 from llmkit.jobs import table
 from llmkit.jobs.differences import chance_in_words
 from llmkit.jobs.grid import Cell
-from llmkit.jobs.report import Report, Reported, figure
+from llmkit.jobs.report import Report, Reported, dollars, figure
 from llmkit.jobs.statistics import flip_test, quantile
 from llmkit.jobs.words import Diff, in_common
 
@@ -292,12 +292,12 @@ class Changes(Reported):
                     *(_line(str(value)) for value in key),
                     became or "same",
                     figure(sums["alike"], ".0%"),
-                    *(_moved(sums, name, ".2f") for name in self._scores),
-                    _moved(sums, "cost", ".2g"),
-                    _moved(sums, "duration", ".2f"),
+                    *(_moved(sums, name, figure) for name in self._scores),
+                    _moved(sums, "cost", dollars),
+                    _moved(sums, "duration", lambda value: figure(value, ".2f")),
                 )
             )
-        head = (*names, "answers", "alike", *self._scores, "cost ($)", "time (s)")
+        head = (*names, "answers", "alike", *self._scores, "cost", "time (s)")
         return Report(f"Against {self.called}", tuple(told), head, tuple(rows))
 
 
@@ -324,11 +324,9 @@ def _median(values: Sequence[float]) -> float:
     return quantile(values, 0.5) or 0.0
 
 
-def _moved(sums: Mapping[str, Any], name: str, form: str) -> str:
-    then, now = sums[f"{name}_before"], sums[f"{name}_after"]
-    if then is None or now is None:
-        return "–"
-    return figure(now, form) if figure(then, form) == figure(now, form) else f"{then:{form}} → {now:{form}}"
+def _moved(sums: Mapping[str, Any], name: str, told: Callable[[float | None], str]) -> str:
+    then, now = told(sums[f"{name}_before"]), told(sums[f"{name}_after"])
+    return now if then == now else f"{then} → {now}"
 
 
 def _short(cell: Cell) -> str:

@@ -14,6 +14,9 @@ from statistics import fmean
 from llmkit.jobs.games import Game, between, decided, record_of
 from llmkit.jobs.statistics import ALPHA, flip_test, games_needed, holm, pairs_needed, sign_test
 
+#: Up to so many unclear differences are told one by one.
+_FEW = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -51,8 +54,18 @@ class Difference:
             return f"{said} It is close: ask some more, repeats={2 * repeats}."
         return (
             f"{said} If a difference of this size is there, it would take about {self.needed:,} questions instead of "
-            f"{self.n:,} to show: repeats={math.ceil(self.needed / self.n * repeats):,}."
+            f"{self.n:,} to show: more prompts, or repeats={math.ceil(self.needed / self.n * repeats):,}."
         )
+
+
+def sentences(differences: Sequence[Difference], repeats: int = 1) -> list[str]:
+    """The clear ones each in words, and of many that are not clear only the one that is nearest to it."""
+    said = [one.sentence(repeats) for one in differences if one.clear]
+    rest = [one for one in differences if not one.clear]
+    if len(rest) <= _FEW:
+        return said + [one.sentence(repeats) for one in rest]
+    nearest = min(rest, key=lambda one: (one.chance is None, one.chance or 0.0, one.needed or 0))
+    return [*said, nearest.sentence(repeats), f"The same goes for {len(rest) - 1} other pairs of models."]
 
 
 def chance_in_words(chance: float | None) -> str:

@@ -134,11 +134,12 @@ class Bench:
         self._budget: Budget | None = None
         self._system = _SYSTEM.format(criterion=criterion)
         self._common = {"system": self._system, "schema": SCHEMA, **common}
-        self.pairs = [
-            pair
-            for row in rows(cells)
-            for pair in combinations([cell for cell in row if cell.status == "ok" and cell.text], 2)
-        ]
+        pairs: dict[object, tuple[Cell, Cell]] = {}
+        for row in rows(cells):
+            for a, b in combinations([cell for cell in row if cell.status == "ok" and cell.text], 2):
+                # The same two answers to the same prompt again say nothing new: they are heard, and count, once.
+                pairs.setdefault((a.question.row[:-1], a.model, a.text, b.model, b.text), (a, b))
+        self.pairs = list(pairs.values())
         if not self.pairs:
             raise BadRequest(
                 "There are no two answers to the same question to judge.",

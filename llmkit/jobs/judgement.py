@@ -5,6 +5,7 @@ How judges are asked is ``judge.py``'s business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import Budget
-from llmkit.jobs.differences import Difference, of_games
+from llmkit.jobs.differences import Difference, of_games, sentences
 from llmkit.jobs.games import Game, decided, of_votes
 from llmkit.jobs.grid import Cell, at_once_from
 from llmkit.jobs.judge import AT_ONCE, Bench, Outlook
@@ -152,20 +153,23 @@ class Judgement(Reported):
 
     @property
     def by_cell(self) -> dict[Cell, float | None]:
-        """What share of its points each answer got."""
-        got: dict[Cell, list[float]] = {}
+        """What share of its points each answer got; those that are word for word the same got the same."""
+        got: dict[object, list[float]] = {}
         for verdict in self.verdicts:
             if (points := verdict.points) is not None:
-                got.setdefault(verdict.a, []).append(points)
-                got.setdefault(verdict.b, []).append(1 - points)
-        return {cell: fmean(points) for cell, points in got.items()}
+                got.setdefault(_words(verdict.a), []).append(points)
+                got.setdefault(_words(verdict.b), []).append(1 - points)
+        return {cell: fmean(got[_words(cell)]) for cell in self._answers.cells if _words(cell) in got}
 
     @property
     def ranking(self) -> list[Strength]:
         """The models, the strongest first (Bradley and Terry), with intervals by bootstrap."""
         from llmkit.jobs.statistics_ranking import rank
 
-        return rank(self.decided)
+        games = self.decided
+        prompts = {_prompt(game) for game in games}
+        # Repeats of a prompt are alike; drawing prompts, where there are several, is the more honest way.
+        return rank([replace(game, question=_prompt(game)) for game in games] if len(prompts) > 1 else games)
 
     @property
     def differences(self) -> list[Difference]:
@@ -201,7 +205,7 @@ class Judgement(Reported):
             f"Cost: {', '.join(self.cost) or 'none'} (expected: {self.estimate})."
         ]
         repeats = max((cell.question.repeat for cell in self._answers.cells), default=1)
-        said += [one.sentence(repeats) for one in self.differences]
+        said += sentences(self.differences, repeats)
         said += [one.sentence() for one in self.positions]
         said += [one.sentence() for one in self.favours]
         said += [one.sentence() for one in self.agreements]
@@ -226,6 +230,14 @@ class Judgement(Reported):
             )
         head = ("", "model", "won / lost / tied", "wins", "95 %", "strength", "95 %", "on top")
         return Report(title, tuple(said), head, tuple(rows))
+
+
+def _prompt(game: Game) -> object:
+    return game.question[:-1] if isinstance(game.question, tuple) else game.question
+
+
+def _words(cell: Cell) -> object:
+    return cell.question.row[:-1], cell.model, cell.text
 
 
 def _short(text: str) -> str:

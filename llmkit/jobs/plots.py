@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest
 from llmkit.jobs.games import record_of
+from llmkit.jobs.report import dollars
 from llmkit.jobs.table import pandas
 from llmkit.jobs.words import words
 from llmkit.ledger import plots_speed
@@ -58,8 +59,10 @@ def cost(answers: Answers, palette: Palette) -> Any:
     frame = _whole(answers)
     table = frame[frame["cost"].notna()][["model", "prompt", "cost"]].reset_index(drop=True)
     unpriced = len(frame) - len(table)
-    total = float(answers.df["cost"].sum())
-    note = f"${total:.4g} in all" + (f"; {unpriced} answers are unpriced and not drawn" if unpriced else "")
+    total = float(f"{answers.df['cost'].sum():.6g}")
+    note = f"{dollars(total)} in all" + (
+        f"; {unpriced} answers are unpriced and not drawn" if unpriced else ""
+    )
     made = figure(table, title="Cost of an answer", note=note)
     _spread(made, table, "cost", palette, "$%{x:.3g}")
     made.update_xaxes(title="US dollars", tickprefix="$", rangemode="tozero")

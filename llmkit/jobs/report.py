@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
+
+from llmkit.core.usage import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,15 @@ def figure(value: float | None, form: str = ".3g") -> str:
     ('0.123', '–', '50%')
     """
     return "–" if value is None or value != value else format(value, form)  # noqa: PLR0124  NaN
+
+
+def dollars(amount: Decimal | float | None) -> str:
+    """Money for a table; unknown is a dash.
+
+    >>> dollars(0.0000123), dollars(None)
+    ('$0.0000123', '–')
+    """
+    return "–" if amount is None else str(Cost(Decimal(str(amount))))
 
 
 def span(low: float | None, high: float | None, form: str = ".3g") -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import BadRequest, LLMKitError
 from llmkit.jobs import table
-from llmkit.jobs.differences import Difference, of_values
-from llmkit.jobs.grid import Cell
+from llmkit.jobs.differences import Difference, of_values, sentences
+from llmkit.jobs.grid import Cell, rows
 from llmkit.jobs.metrics import Metric
 from llmkit.jobs.report import Report, Reported, figure, span
 from llmkit.jobs.statistics import Interval, bootstrap_mean
@@ -82,26 +82,36 @@ class Scores(Reported):
 
     @property
     def differences(self) -> list[Difference]:
-        """Every two models against each other, on the questions that both answered."""
+        """Every two models against each other, on the questions that both answered.
+
+        Repeats in which all answered word for word as before say nothing new, and count once.
+        """
         by_model: dict[str, dict[object, float]] = {}
-        for cell, value in self.by_cell.items():
-            if value is not None:
-                by_model.setdefault(cell.model, {})[cell.question.row] = value
+        seen = set()
+        for row in rows(self.by_cell):
+            said = (row[0].question.row[:-1], *((cell.model, cell.text) for cell in row))
+            if said in seen:
+                continue
+            seen.add(said)
+            for cell in row:
+                value = self.by_cell[cell]
+                if value is not None:
+                    by_model.setdefault(cell.model, {})[cell.question.row] = value
         return of_values(self.name, by_model)
 
     def report(self) -> Report:
         """Means with intervals, and which differences are more than chance."""
         repeats = max((score.cell.question.repeat for score in self.scores), default=1)
-        rows = []
+        lines = []
         for model in dict.fromkeys(score.cell.model for score in self.scores):
             known = [v for cell, v in self.by_cell.items() if cell.model == model and v is not None]
             mean = self.mean(model)
-            rows.append((model, str(len(known)), figure(mean.value), span(mean.low, mean.high)))
-        said = [one.sentence(repeats) for one in self.differences]
+            lines.append((model, str(len(known)), figure(mean.value), span(mean.low, mean.high)))
+        said = sentences(self.differences, repeats)
         if self.problems:
             said.append(f"{len(self.problems)} answers could not be scored; the first: {self.problems[0]}.")
         return Report(
-            f"Scores by {self.name}", tuple(said), ("model", "scored", "mean", "95 % interval"), tuple(rows)
+            f"Scores by {self.name}", tuple(said), ("model", "scored", "mean", "95 % interval"), tuple(lines)
         )
 
 

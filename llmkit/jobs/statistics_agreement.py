@@ -51,10 +51,12 @@ def fleiss_kappa(cases: Sequence[Sequence[Hashable]]) -> float | None:
 def in_words(kappa: float | None) -> str:
     """What a kappa is called (after Landis and Koch).
 
-    >>> in_words(0.65), in_words(-0.1), in_words(None)
-    ('substantial', 'none', 'not known')
+    >>> in_words(0.65), in_words(1.0), in_words(-0.1), in_words(None)
+    ('substantial', 'full', 'none', 'not known')
     """
     if kappa is None:
         return "not known"
+    if kappa == 1:
+        return "full"
     names = ((0.8, "almost full"), (0.6, "substantial"), (0.4, "moderate"), (0.2, "fair"), (0.0, "slight"))
     return next((name for least, name in names if kappa > least), "none")

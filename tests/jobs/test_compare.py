@@ -61,6 +61,16 @@ def test_every_combination_is_a_cell_and_is_sent_once(session, simulator):
     assert all(seen.count(one) == 2 for one in seen)
 
 
+def test_a_large_grid_is_sent_once_each_and_only_what_is_missing_again(session, simulator):
+    models = [f"here/bench:tokens={n},rate=0,ttft=0" for n in range(2, 6)]
+    prompts = [f"Question {n}?" for n in range(6)]
+    cmp = session.compare(prompts, [*models, f"{QUICK}@status=401"], repeats=3)
+    assert len(cmp) == simulator.attempts == 6 * 5 * 3
+    assert cmp.summary()["ok"].tolist() == [18, 18, 18, 18, 0]
+    cmp.rerun()
+    assert simulator.attempts == 90 + 18
+
+
 def test_rows_are_in_the_order_of_the_grid_whoever_comes_first(session):
     frame = session.compare(["One?", "Two?"], models=[SLOWER, QUICK]).df
     assert list(zip(frame["prompt"], frame["model"], strict=True)) == [

@@ -146,6 +146,17 @@ def test_answers_that_are_the_same_are_a_tie_without_asking(session, simulator):
     assert judgement.verdicts[0].winner == "tie"
 
 
+def test_the_same_two_answers_again_are_heard_and_counted_once(session, simulator):
+    simulator.reset()
+    simulator.script(say)
+    cmp = session.compare(QUESTIONS[:2], [GOOD, POOR], repeats=3)
+    before = simulator.attempts
+    judgement = cmp.judge("points", by=JUDGE)
+    assert simulator.attempts - before == 2 * 2
+    assert [(one.n, one.clear) for one in judgement.differences] == [(2, False)]
+    assert cmp.df["judged"].tolist() == [1.0] * 3 + [0.0] * 3 + [1.0] * 3 + [0.0] * 3
+
+
 def test_a_verdict_that_follows_no_schema_is_missing_and_can_be_asked_for_again(judged, simulator):
     simulator.script(lambda ask: "I like both." if ask.name == "odd" else None)
     judgement = judged.judge("points", by="here/odd", repair=False)
