@@ -5,24 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmkit.cli import shell
-from llmkit.engine import known
-from llmkit.models import matrix as matrices
+from llmkit.models.filters import FLAGS, SORTS
+
+if TYPE_CHECKING:
+    from llmkit.engine import known
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """The filters that ``%llm models`` has too."""
-    for flag, ability in reversed(known.FLAGS.items()):
+    for flag, ability in reversed(FLAGS.items()):
         command = click.option(
             flag, f"can_{ability}", is_flag=True, help=f"Only those with {ability.replace('_', ' ')}."
         )(command)
     for option in (
         click.option("--all", "retired", is_flag=True, help="Those that are gone too."),
-        click.option("--sort", type=click.Choice(known.SORTS), default="name", show_default=True),
+        click.option("--sort", type=click.Choice(SORTS), default="name", show_default=True),
         click.option("--provider", shell_complete=shell.providers),
         click.argument("words", nargs=-1),
     ):
@@ -31,7 +33,9 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wanted(words: tuple[str, ...], more: dict[str, Any]) -> known.Wanted:
-    can = tuple(ability for ability in known.FLAGS.values() if more.pop(f"can_{ability}"))
+    from llmkit.engine import known
+
+    can = tuple(ability for ability in FLAGS.values() if more.pop(f"can_{ability}"))
     return known.Wanted(words=words, can=can, **more)
 
 
@@ -46,7 +50,9 @@ def models(words: tuple[str, ...], matrix: bool, as_json: bool, **more: Any) -> 
 
     Only those with all of WORDS in their name or alias.
     """
+    from llmkit.engine import known
     from llmkit.engine.session import default_session
+    from llmkit.models import matrix as matrices
     from llmkit.notebook.modeltable import table_of
 
     session, wanted = default_session(), _wanted(words, more)
@@ -86,6 +92,7 @@ def prices(words: tuple[str, ...], as_json: bool, **more: Any) -> int:
       llmkit prices update    fetch the list as it is published now; nothing is fetched otherwise
       llmkit prices reset     back to the list that came with the package
     """
+    from llmkit.engine import known
     from llmkit.engine.session import default_session
     from llmkit.notebook.listing import Listing
 

@@ -15,6 +15,7 @@ from llmkit.engine.loop import IOThread
 from llmkit.models import pricelist
 from llmkit.models.aliases import ALIASES
 from llmkit.models.catalogue import ABILITIES, ModelFacts
+from llmkit.models.filters import FLAGS, SORTS
 from llmkit.models.prices import Overrides, own_price
 from llmkit.providers import discovery, listing
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from llmkit.engine.session import Session
 
 USAGE = "[WORD ...] [--vision --tools --pdf --audio --structured --thinking] [--provider NAME] [--sort COLUMN] [--all] [--local | --live]"
-#: The filters by what a model can do: how each is written, and what it asks for.
-FLAGS = {"--" + name.replace("_", "-"): name for name in ABILITIES} | {"--thinking": "thinking"}
-SORTS = ("name", "price", "context", "output", "age")
 
 
 @dataclass(frozen=True, slots=True)

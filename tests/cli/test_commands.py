@@ -68,6 +68,19 @@ class TestTheWhole:
     def test_the_version_is_told(self, run):
         assert run("--version").out == f"llmkit {llmkit.__version__}\n"
 
+    def test_what_tab_needs_is_loaded_quickly(self, child_environment):
+        heavy = ("asyncio", "genai_prices", "markdown_it", "openai", "pandas", "sqlite3", "yaml")
+        code = f"import sys, llmkit.cli.app; print([name for name in {heavy} if name in sys.modules])"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=child_environment,
+            cwd=ROOT,
+            timeout=60,
+        )
+        assert done.stdout == "[]\n", done.stderr
+
     def test_the_smallest_installation_can_do_all_but_the_tables_of_usage(self, child_environment, tmp_path):
         """Without IPython, pandas and the SDKs that an extra brings."""
         code = f"""

@@ -243,6 +243,16 @@ def test_a_name_that_has_turns_is_not_written_over(kernel, tmp_path):
     assert "Did you mean 'side'?" in "".join(kernel.run("%llm reset sid").error["traceback"])
 
 
+def test_a_chat_of_python_and_a_conversation_of_cells_read_each_others_files(kernel, tmp_path):
+    ask(kernel, "one")
+    kernel.run(f"%llm chat export {tmp_path}/cells.json")
+    kernel.run(
+        f"chat = llmkit.Chat.load('{tmp_path}/cells.json')\nchat.ask('two')\nchat.save('{tmp_path}/chat.json')"
+    )
+    assert kernel.run(f"%llm chat load {tmp_path}/chat.json grown").status == "ok"
+    assert questions(kernel, "grown") == ["one", "two"]
+
+
 @pytest.mark.parametrize("words", ["export talk.txt", "load nothing.json", "export no/where.md"])
 def test_what_cannot_be_kept_or_loaded_is_told(kernel, words):
     ask(kernel, "one")
