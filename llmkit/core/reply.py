@@ -158,6 +158,16 @@ class Reply:
         return self.message.tool_calls
 
     @property
+    def server_work(self) -> tuple[tuple[ToolCallPart, ToolResultPart | None], ...]:
+        """What the provider's own tools (search, code, …) did for this answer: calls, and what came of each."""
+        # How providers say it is the business of a room above this one; it is asked by name.
+        from importlib import import_module
+
+        found: tuple[tuple[ToolCallPart, ToolResultPart | None], ...]
+        found = import_module("llmkit.wire.server_work").server_work(self)
+        return found
+
+    @property
     def turn(self) -> tuple[Message, ...]:
         """All that is to be sent back before the next question: the answer, or every round of it with what
         the tools said. Calls that nobody answered are left out: no provider would take them."""

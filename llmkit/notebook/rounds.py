@@ -14,6 +14,7 @@ from typing import Any
 
 from llmkit.core.events import ToolCall, ToolResult
 from llmkit.core.messages import ToolCallPart, ToolResultPart
+from llmkit.core.reply import Reply
 from llmkit.notebook.look import AMBER, CODE, PANEL, QUIET
 from llmkit.notebook.safe import escape
 from llmkit.notebook.source import to_markdown
@@ -117,6 +118,12 @@ def used(calls: Sequence[ToolCallPart], results: Iterable[ToolResultPart]) -> li
             rest.remove(found)
         out.append(Used(call, found))
     return out
+
+
+def by_the_provider(reply: Reply) -> list[Used]:
+    """What the provider's own tools did for an answer."""
+    untold = ToolResultPart(None, "(run by the provider, which does not say what came of it)")
+    return [Used(call, untold if result is None else result) for call, result in reply.server_work]
 
 
 def called(name: str, arguments: Mapping[str, object] | str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmkit.core.reply import Step
 from llmkit.notebook.look import AMBER, LINE, PANEL, QUIET
-from llmkit.notebook.rounds import tool_html, used
+from llmkit.notebook.rounds import by_the_provider, tool_html, used
 from llmkit.notebook.safe import escape, to_html, to_markdown, to_text
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def plain(reply: Reply, said: str = "") -> str:
     about it."""
     told: list[str] = []
     for step in steps_of(reply):
+        told.append("\n".join(each.plain() for each in by_the_provider(step.reply)))
         told.append(to_text(step.reply.text).rstrip("\n"))
         told.append("\n".join(each.plain() for each in used(step.reply.tool_calls, step.results)))
     marks = [f"■ {to_text(said)}"] if said else []
@@ -121,6 +122,7 @@ def plain(reply: Reply, said: str = "") -> str:
 def _markdown(reply: Reply, said: str) -> str:
     told: list[str] = []
     for step in steps_of(reply):
+        told += [each.markdown() for each in by_the_provider(step.reply)]
         told.append(to_markdown(step.reply.text) if step.reply.text else "")
         told += [each.markdown() for each in used(step.reply.tool_calls, step.results)]
     marks = [f"*{to_markdown(said).strip()}*\n"] if said else []
@@ -131,7 +133,9 @@ def _markdown(reply: Reply, said: str) -> str:
 def _html(reply: Reply, said: str) -> str:
     parts: list[str] = []
     for step in steps_of(reply):
-        parts += [thinking_html(step.reply.thinking), to_html(step.reply.text) if step.reply.text else ""]
+        parts.append(thinking_html(step.reply.thinking))
+        parts += [each.html() for each in by_the_provider(step.reply)]
+        parts.append(to_html(step.reply.text) if step.reply.text else "")
         parts += [each.html() for each in used(step.reply.tool_calls, step.results)]
     if reply.refusal and reply.refusal != reply.text:
         parts.append(to_html(reply.refusal))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from llmkit.core.messages import Message, TextPart, ThinkingPart, ToolCallPart
+from llmkit.core.messages import Message, OpaquePart, TextPart, ThinkingPart, ToolCallPart
 from llmkit.core.reply import Reply, StopReason, Timing
 from llmkit.core.usage import Cost, Usage
 from llmkit.notebook.static import footer, reply_bundle
@@ -139,3 +139,19 @@ def test_a_hostile_reply_is_harmless_in_every_form(hostile, look):
 )
 def test_the_footer_names_a_model_with_its_provider_whether_it_answered_or_not(reply, name):
     assert footer(reply).startswith(name)
+
+
+def test_what_the_providers_own_tools_did_stands_before_the_words(look):
+    search = {
+        "type": "web_search_call", "id": "w", "status": "completed",
+        "action": {"query": "<b>sky</b>", "sources": [{"title": "Sky", "url": "https://sky.example/<script>"}]},
+    }  # fmt: skip
+    parts = (OpaquePart("openai.responses", "web_search_call", search), TextPart("Blue."))
+    bundle = reply_bundle(WHOLE.with_(message=Message("assistant", parts)))
+    assert bundle["text/plain"].startswith(
+        '[web_search(query="<b>sky</b>") → Sky – https://sky.example/<script>]\n\nBlue.'
+    )
+    page = look(bundle["text/html"])
+    assert page.faults == []
+    assert bundle["text/html"].index("web_search") < bundle["text/html"].index("Blue.")
+    assert "web_search" in bundle["text/markdown"]
