@@ -38,6 +38,15 @@ def _think(_: click.Context, __: click.Parameter, value: str | None) -> str | in
 @click.command()
 @click.argument("prompt", nargs=-1)
 @click.option("-m", "--model", shell_complete=shell.models, help="An alias, or provider/model.")
+@click.option(
+    "--fallback",
+    multiple=True,
+    metavar="MODEL",
+    shell_complete=shell.models,
+    help="Asked if the one before fails.",
+)
+@click.option("--task", help="What it is for (coding, planning, …): the model is picked.")
+@click.option("--strategy", help="How the model is picked: balanced, cost-optimized, …")
 @click.option("-s", "--system", help="Instructions.")
 @click.option(
     "-f",
@@ -87,8 +96,6 @@ def ask(
       git diff | llmkit ask -m sonnet "Write a commit message"
       llmkit ask -f chart.png "What does this show?" --json | jq .cost
     """
-    import llmkit
-
     text, parts = _question(prompt, files, sys.stdin)
     from llmkit.core.messages import Message
 
@@ -97,12 +104,30 @@ def ask(
         options["schema"] = read_schema(schema)
     question = Message.user(*([text] if text else []), *parts)
     try:
-        stream = llmkit.stream(question, **options)
+        stream = _begin(question, options)
         return _as_json(stream) if as_json else _as_text(stream, quiet=quiet)
     except LLMKitError as error:
         if as_json:
             _print_json(error.to_json())
         raise
+
+
+def _begin(question: Any, options: dict[str, Any]) -> Stream:
+    """The stream: of the model that is named, or of the one that is picked."""
+    import llmkit
+
+    task, strategy = options.pop("task", None), options.pop("strategy", None)
+    fallback = list(options.pop("fallback", ()))
+    if task is None and strategy is None:
+        return llmkit.stream(question, fallback=fallback, **options)
+    if fallback:
+        raise BadRequest(
+            "--fallback does not go with --task and --strategy.",
+            why="These bring models to go on with by themselves.",
+            hint="-m names the one to ask first. Nothing was sent.",
+        )
+    preferred = options.pop("model", None)
+    return llmkit.Orchestrator().execute(task, strategy, question, preferred=preferred, **options)
 
 
 def _question(words: Sequence[str], files: Sequence[str], stdin: Any) -> tuple[str, list[Part]]:

@@ -46,6 +46,11 @@ class Need:
     #: A budget refuses calls whose price is not known.
     priced: bool = False
 
+    @property
+    def bounded(self) -> bool:
+        """Is there a budget?"""
+        return self.left is not None or self.left_simulated is not None or self.priced
+
     @classmethod
     def of(
         cls,

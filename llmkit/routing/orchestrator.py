@@ -28,7 +28,7 @@ from llmkit.engine.stream import Stream
 from llmkit.routing.experience import Memory
 from llmkit.routing.needs import Need
 from llmkit.routing.pool import pool
-from llmkit.routing.profiles import profile
+from llmkit.routing.profiles import Profile, profile
 from llmkit.routing.rank import Judged, rank
 from llmkit.routing.strategies import Asked, strategy_of
 from llmkit.routing.tasks import Task, task_of
@@ -225,7 +225,11 @@ class Orchestrator:
         conversation = hash((request.system, request.messages[0]))
         known = self._memory.of(session.ledger, fresh=fresh)
         names = pool(session, kind, preferred)
-        profiles = [profile(session, each, need, known, named=named) for each, named in names.items()]
+        seen: dict[str, Profile] = {}  # one model may have been named in two ways
+        for each, named in names.items():
+            found = profile(session, each, need, known, named=named, bounds=fresh or need.bounded)
+            seen.setdefault(found.model, found)
+        profiles = list(seen.values())
         if preferred is not None:
             kind = replace(kind, prefer=(profiles[0].model,), avoid=kind.avoid)
         with self._lock:

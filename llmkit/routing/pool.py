@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmkit.models import aliases
+from llmkit.providers.presets import PRESETS
 
 if TYPE_CHECKING:
     from llmkit.engine.session import Session
@@ -45,11 +46,22 @@ def offered(session: Session) -> list[str]:
             names += [
                 name.replace("sim/", f"{place}/", 1) for name, model in MODELS.items() if model.strengths
             ]
-        elif entry.default:
+        elif entry.default and _serves_it(session, place):
             names.append(f"{place}/{entry.default}")
         listed = [*known.aliases.values(), *aliases.ALIASES.values(), *known.section("models")]
         names += [name for name in listed if name.partition("/")[0] == place and "*" not in name]
+    if session.default_model:
+        names.append(session.default_model)
     return names
+
+
+def _serves_it(session: Session, place: str) -> bool:
+    """A provider's own default model is there at its own address; elsewhere only if somebody says so."""
+    entry, fields = session.registry.entry(place), session.registry.section("providers").get(place) or {}
+    preset = PRESETS.get(entry.kind)
+    if fields.get("default_model") or preset is None or preset.default is None:
+        return True
+    return not fields.get("base_url") or str(fields["base_url"]).rstrip("/") == preset.base_url.rstrip("/")
 
 
 def _once(session: Session, names: list[str], *, named: bool) -> dict[str, bool]:

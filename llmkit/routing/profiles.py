@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import LLMKitError
-from llmkit.core.usage import Usage
+from llmkit.core.usage import Cost, Usage
 from llmkit.engine import adapt
 from llmkit.engine.failover import Health
 from llmkit.models.catalogue import ModelFacts
@@ -50,8 +50,11 @@ class Profile:
         return "local" in self.tags
 
 
-def profile(session: Session, name: str, need: Need, known: Experience, *, named: bool = False) -> Profile:
-    """The model of that name, as that session knows it."""
+def profile(
+    session: Session, name: str, need: Need, known: Experience, *, named: bool = False, bounds: bool = True
+) -> Profile:
+    """The model of that name, as that session knows it; with ``bounds``, what it may cost at worst (which takes as long
+    to work out as all the rest)."""
     try:
         provider, model = session.resolve(name)
     except LLMKitError as error:
@@ -67,7 +70,7 @@ def profile(session: Session, name: str, need: Need, known: Experience, *, named
     where: dict[str, Any] = {"base_url": provider.base_url, "overrides": session.prices}
     now = datetime.now(UTC)
     cost = cost_of(used, provider=provider.name, model=model, at=now, **where)
-    worst = worst_case(provider.name, model, need.most_tokens, need.longest, **where)
+    worst = worst_case(provider.name, model, need.most_tokens, need.longest, **where) if bounds else Cost()
     long = Usage(input=0, output=1_000_000, source="estimated")
     price = cost_of(long, provider=provider.name, model=model, at=now, **where)
     return Profile(

@@ -38,6 +38,24 @@ def says(simulator, text, **more):
     simulator.script(lambda ask: Say(text, **more))
 
 
+class TestTheModel:
+    def test_it_is_picked_for_a_task(self, asked, monkeypatch):
+        monkeypatch.delenv("LLMKIT_CONFIG")
+        ran = asked("--task", "coding", "--strategy", "performance-optimized", "Write a function.")
+        assert ran.code == 0
+        assert "sim/coder" in ran.err
+
+    def test_another_one_answers_when_it_fails(self, asked):
+        ran = asked("-m", "openai/gpt-6-luna", "--fallback", "here/swift", "Hello.")
+        assert ran.code == 0
+        assert ran.out
+
+    def test_a_task_brings_its_own_fallbacks(self, asked):
+        ran = asked("--task", "coding", "--fallback", "here/swift", "Hello.")
+        assert ran.code != 0
+        assert "--fallback does not go with" in ran.err
+
+
 class TestTheAnswer:
     def test_it_goes_to_stdout_alone_and_the_figures_to_stderr(self, asked):
         says(asked.simulator, "Because of the air.")
