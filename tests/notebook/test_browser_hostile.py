@@ -27,7 +27,7 @@ const trap = () => { window.ran += 1; try { window.top.ran += 1 } catch {} };
 window.alert = window.confirm = window.prompt = trap;
 """
 #: What a page made of answers must not hold, in any form of them.
-FORBIDDEN = """() => [...document.querySelectorAll('.llmkit-reply *, .llmkit-compare *')].filter(node =>
+FORBIDDEN = """() => [...document.querySelectorAll('.llmkit-reply *, .llmkit-compare *, .llmkit-cmp .llmkit-md *, .llmkit-cmp-diff *')].filter(node =>
     ['SCRIPT', 'IMG', 'IFRAME', 'FORM', 'INPUT', 'SVG', 'MATH', 'OBJECT', 'EMBED', 'LINK', 'STYLE', 'VIDEO', 'AUDIO',
      'BASE', 'META'].includes(node.tagName.toUpperCase())
     || (node.tagName === 'BUTTON' && !node.matches('.llmkit-stop'))
@@ -108,7 +108,9 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
             book.run(1)
             book.start(2)
             book.page.wait_for_selector(".llmkit-pane .llmkit-stop")
-            book.page.wait_for_timeout(1500)
+            book.page.wait_for_function(
+                "() => document.querySelector('.llmkit-pane').innerText.includes('alert(1)')", timeout=60_000
+            )
             book.page.screenshot(path=screenshots / "hostile-pane.png")
             streaming = book.page.locator(".llmkit-pane").inner_text()
             assert book.page.evaluate(FORBIDDEN) == []
@@ -116,6 +118,11 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
                 book.finish(at) if at == 2 else book.run(at)
                 assert book.page.evaluate(FORBIDDEN) == []
             assert "alert(1)" in streaming
+            living = book.page.locator(".llmkit-cmp")
+            assert "alert(1)" in living.locator(".llmkit-cmp-body").first.inner_text()
+            living.get_by_text("Differences", exact=True).click()
+            living.locator(".llmkit-diff").wait_for(timeout=60_000)
+            assert book.page.evaluate(FORBIDDEN) == []
             assert PRICE in book.page.locator(".llmkit-compare").last.inner_text()  # no maths is made of it
             assert book.page.locator(".llmkit-reply").count() >= len(texts) + 2
             assert book.page.evaluate("window.ran") == 0

@@ -78,7 +78,7 @@ export default () => {
       titled.said = undefined;
       arrange();
     }
-    if (patch.top) { bar.take(patch.top); if (patch.top.going !== take.going) { take.going = patch.top.going; write(spoken, patch.top.going ? "" : `All answers are there. ${patch.top.line}`); } }
+    if (patch.top) { bar.take(patch.top); if (patch.top.going !== take.going) { take.going = patch.top.going; write(spoken, patch.top.going ? "" : "All answers are there."); } }
     asking.take(patch);
     matrix.take(patch);
     if (patch.note !== undefined) { write(note, patch.note); show(note, Boolean(patch.note)); }

@@ -33,7 +33,7 @@ const makePane = (place, act) => {
   const pin = button("Pin", "", () => { keep.hidden = !keep.hidden; if (!keep.hidden) { field.focus(); field.select(); } });
   const best = button("★ Best", "", () => act("vote", { pane: place }), "llmkit-cmp-best");
   const tools = make("div", "llmkit-cmp-tools", {}, stop, copy, expand, pin, best);
-  const el = make("section", "llmkit-cmp-pane", {}, head, sub, body, latest, wrong, line, tools, keep);
+  const el = make("section", "llmkit-cmp-pane", {}, head, sub, wrong, body, latest, line, tools, keep);
 
   let follows = true, info = {}, added = "", now = "", ended = false, fresh = new Set();
   const follow = () => { body.scrollTop = 1e8; };
