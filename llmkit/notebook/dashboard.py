@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 10
 #: How wide the column of names is.
-_NAMED: Final = "17em"
+_NAMED: Final = "clamp(9em, 24%, 17em)"
 #: So often a live dashboard asks whether rows have changed, in seconds.
 _LOOK: Final = 2.0
 #: Rows that began earlier than this before the latest one are taken as settled when it asks.
@@ -44,7 +44,7 @@ _STYLE: Final = f"""<style>
 .llmkit-dashboard .llmkit-controls .widget-html, .llmkit-dashboard .llmkit-controls .widget-html-content {{ width: auto; }}
 .llmkit-dashboard .llmkit-controls {{ flex-flow: row wrap; gap: .2em 1em; align-items: center; }}
 .llmkit-dashboard .llmkit-rows {{ overflow-x: auto; }}
-.llmkit-dashboard .llmkit-row {{ min-width: 46em; border-bottom: 1px solid {LINE}; align-items: center; overflow: visible; }}
+.llmkit-dashboard .llmkit-row {{ min-width: 44em; border-bottom: 1px solid {LINE}; align-items: center; overflow: visible; }}
 .llmkit-dashboard .llmkit-name {{ background: none; box-shadow: none; text-align: left; padding: 0 .3em; height: 1.9em;
   line-height: 1.9em; color: var(--jp-content-link-color, #1565c0); cursor: pointer; }}
 .llmkit-dashboard .llmkit-name:hover {{ text-decoration: underline; box-shadow: none; }}
