@@ -147,6 +147,12 @@ class TestModelsAndPrices:
         assert (row["input"], row["output"]) == ("2.5", "10")
         assert "genai-prices" in row["source"]
 
+    def test_another_list_of_prices_is_taken_back_and_fetched_only_on_request(self, run, monkeypatch):
+        assert "as they were" in run("prices", "reset").out
+        monkeypatch.setattr("genai_prices.update_prices.DEFAULT_UPDATE_URL", "http://127.0.0.1:9/data.json")
+        failed = run("prices", "update")
+        assert (failed.code, "as they were" in failed.err) == (1, True)
+
     def test_a_price_of_ones_own_comes_first_and_an_unknown_one_is_said_to_be(
         self, run, tmp_path, monkeypatch
     ):
