@@ -91,7 +91,8 @@ class _Part:
 
     def able(self, can: bool | None, said: str) -> None:
         if can is False:
-            self.refuse(f"{self.model} {said}.", f"{self.known.source} says so.", "Ask another model.")
+            source = self.known.source.replace("shipped ", "the catalogue of ")
+            self.refuse(f"{self.model} {said}.", f"So says {source}.", "Ask another model.")
 
     def typed(self, types: tuple[str, ...] | None, what: str, hint: str) -> None:
         if types is None or self.type in types or (self.part.data is None and self.part.url is not None):

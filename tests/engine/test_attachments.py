@@ -75,7 +75,7 @@ REFUSED: list[tuple[str, tuple[Part, ...], str, str]] = [
     ("groq/m", tuple(picture() for _ in range(6)), "6 pictures, too many for groq/m", "takes up to 5"),
     ("ollama/m", (ImagePart(url="https://x.example/a.png"),), "an address, which Ollama does not fetch", "attach the file"),
     ("any/m", (picture(b""),), "Picture is empty", "Give the picture"),
-    ("any/blind", (picture(),), "any/blind sees no pictures", "your configuration says so"),
+    ("any/blind", (picture(),), "any/blind sees no pictures", "So says your configuration."),
     ("any/blind", (pdf(),), "any/blind reads no PDF", "another model"),
     ("any/blind", (picture(), sound()), "any/blind sees no pictures", "Ask another"),
     ("any/blind", (sound(),), "any/blind hears no sounds", "Ask another"),
