@@ -18,7 +18,7 @@ def assert_no_regression(
     answers: Answers,
     baseline: str | os.PathLike[str],
     *,
-    score: float | Mapping[str, float] = 0.05,
+    score: float | Mapping[str, float] | None = 0.05,
     cost: float | None = 1.25,
     latency: float | None = None,
     alike: float | None = None,

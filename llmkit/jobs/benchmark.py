@@ -113,7 +113,7 @@ class Benchmark(Answers, Reported):
                 for a, b in combinations([model for model in self.models if model in seen], 2)
             ]
             repeats = max((cell.question.repeat for cell in self.cells), default=1)
-            said += sentences(of_games(called, games), repeats)
+            said += sentences(of_games(called, games), repeats, unit="rounds")
         return said
 
     def report(self) -> Report:

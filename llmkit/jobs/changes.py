@@ -203,7 +203,7 @@ class Changes(Reported):
     def regressions(
         self,
         *,
-        score: float | Mapping[str, float] = 0.05,
+        score: float | Mapping[str, float] | None = 0.05,
         cost: float | None = 1.25,
         latency: float | None = None,
         alike: float | None = None,
@@ -217,6 +217,7 @@ class Changes(Reported):
         said = [
             f"The baseline has a score {name!r} and this comparison has not: cmp.score(…) makes it."
             for name in self.missing_scores
+            if score is not None
         ]
         for (model,), part in self._grouped(["model"]):
             if not any(change.after is not None for change in part):
@@ -227,7 +228,7 @@ class Changes(Reported):
     def _worse(
         self,
         part: Sequence[Change],
-        score: float | Mapping[str, float],
+        score: float | Mapping[str, float] | None,
         cost: float | None,
         latency: float | None,
         alike: float | None,
@@ -242,8 +243,8 @@ class Changes(Reported):
             )
         if gone := [change for change in part if change.kind == "gone"]:
             said.append(f"was not asked {len(gone)} of {asked} questions; the first: {_short(gone[0].cell)}")
-        for name in self._scores:
-            allowed = score.get(name, 0.05) if isinstance(score, Mapping) else score
+        for name in self._scores if score is not None else ():
+            allowed = score.get(name, 0.05) if isinstance(score, Mapping) else score or 0.0
             then, now = self._scored(part, name)
             if then and fmean(then) - fmean(now) > allowed + 1e-9:
                 chance = flip_test([b - a for a, b in zip(then, now, strict=True)])

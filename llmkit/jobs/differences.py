@@ -39,7 +39,7 @@ class Difference:
         """Is it more than chance (at 5 %)?"""
         return self.chance is not None and self.chance < ALPHA
 
-    def sentence(self, repeats: int = 1) -> str:
+    def sentence(self, repeats: int = 1, *, unit: str = "questions") -> str:
         """In words; ``repeats`` is how many times each question was asked so far."""
         told = f" ({self.told}{', ' if self.told else ''}{chance_in_words(self.chance)})" if self.n else ""
         if self.lead is None:
@@ -52,20 +52,25 @@ class Difference:
             return f"{said} There is no lead to confirm." if not self.lead else said
         if self.needed <= self.n:
             return f"{said} It is close: ask some more, repeats={2 * repeats}."
+        more = "" if unit == "rounds" else "more prompts, or "
         return (
-            f"{said} If a difference of this size is there, it would take about {self.needed:,} questions instead of "
-            f"{self.n:,} to show: more prompts, or repeats={math.ceil(self.needed / self.n * repeats):,}."
+            f"{said} If a difference of this size is there, it would take about {self.needed:,} {unit} instead of "
+            f"{self.n:,} to show: {more}repeats={math.ceil(self.needed / self.n * repeats):,}."
         )
 
 
-def sentences(differences: Sequence[Difference], repeats: int = 1) -> list[str]:
+def sentences(differences: Sequence[Difference], repeats: int = 1, *, unit: str = "questions") -> list[str]:
     """The clear ones each in words, and of many that are not clear only the one that is nearest to it."""
-    said = [one.sentence(repeats) for one in differences if one.clear]
+    said = [one.sentence(repeats, unit=unit) for one in differences if one.clear]
     rest = [one for one in differences if not one.clear]
     if len(rest) <= _FEW:
-        return said + [one.sentence(repeats) for one in rest]
+        return said + [one.sentence(repeats, unit=unit) for one in rest]
     nearest = min(rest, key=lambda one: (one.chance is None, one.chance or 0.0, one.needed or 0))
-    return [*said, nearest.sentence(repeats), f"The same goes for {len(rest) - 1} other pairs of models."]
+    return [
+        *said,
+        nearest.sentence(repeats, unit=unit),
+        f"The same goes for {len(rest) - 1} other pairs of models.",
+    ]
 
 
 def chance_in_words(chance: float | None) -> str:

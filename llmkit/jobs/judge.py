@@ -87,7 +87,7 @@ class Outlook:
     simulated: bool = False
 
     def __str__(self) -> str:
-        about = "an unknown cost" if self.cost is None else f"about {Cost(self.cost, estimated=True)}"
+        about = "an unknown cost" if self.cost is None else f"about {Cost(self.cost)}"
         made = " simulated" if self.simulated and self.cost is not None else ""
         return f"{self.calls:,} calls, about {self.tokens:,} tokens in, {about}{made}"
 

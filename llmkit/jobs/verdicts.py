@@ -224,7 +224,7 @@ class Agreement:
         """In words."""
         names = listed(self.raters)
         if self.kappa is None:
-            return f"How far {names} agree can't be told from {self.cases:,} cases."
+            return f"{names} said the same of all {self.cases:,} cases, and nothing else: that may be chance."
         which = "Cohen's" if len(self.raters) == 2 else "Fleiss'"
         return f"{names} agree on {self.cases:,} cases with {which} kappa {self.kappa:.2f} ({in_words(self.kappa)})."
 
