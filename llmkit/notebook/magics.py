@@ -165,7 +165,7 @@ class LLMMagics(Magics):
         box, desk = self._tools(asked)
         inquiry = replace(inquiry, schema=None if shape is None else shape.schema, tools=box)
         if asked.task is not None or asked.strategy is not None:
-            named = bool(asked.words or asked.model) and cell is not None
+            named = bool(asked.words or asked.model)
             inquiry = routes.fitted(default_session(), inquiry, asked.task, asked.strategy, named=named)
         self.last = inquiry
         inquiries = several.inquiries(inquiry, asked.compare) if asked.several else [inquiry]

@@ -6,8 +6,10 @@ kept here is the transcript: what was said and done, from which the next run, or
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +26,7 @@ from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.engine.tool_loop import DEFAULT_ROUNDS
 from llmkit.routing.orchestrator import orchestrator
-from llmkit.routing.tasks import Task
+from llmkit.routing.tasks import Task, task_of
 
 PLAN = (
     "First say in a few numbered lines how you will go about it. Then call the tools that you need, one step after "
@@ -66,16 +68,58 @@ class Agent:
         session: Session | None = None,
         **options: Any,
     ) -> None:
+        self.session = session or default_session()
         self.model, self.task, self.strategy = model, task, strategy
         self.tools = list(tools)
+        if system is None and task is not None:
+            system = self._kind(task).system
         self.system = "\n\n".join(filter(None, (system, PLAN if plan and self.tools else None))) or None
         self.max_rounds = max_rounds
         self.budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
         self.consent = consent
-        self.session = session or default_session()
         self._options = options
         self._before = tuple(transcript)
         self._running: Stream | None = None
+
+    @classmethod
+    def configured(
+        cls,
+        name: str,
+        *,
+        tools: Iterable[Callable[..., Any]] = (),
+        session: Session | None = None,
+        **more: Any,
+    ) -> Agent:
+        """The agent of that name, as the ``agents`` section of the configuration has it: its task, model, words and
+        numbers. Of ``tools``, functions of yours, it gets those that it names (all, if it names none).
+
+        >>> config = {"agents": {"critic": {"model": "sim/sage", "system": "Find faults.", "max_tokens": 50}}}
+        >>> Agent.configured("critic", session=Session(config)).ask("It works on my machine.").usage.output <= 50
+        True
+        """
+        session = session or default_session()
+        known = session.registry.section("agents")
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=2)
+            raise BadRequest(
+                f"There is no agent {name!r} in the configuration.",
+                why=f"Did you mean {' or '.join(map(repr, near))}?" if near else "No name there is like it.",
+                hint=f"Write `agents: {{{name}: {{model: …}}}}` into llmkit.yaml.",
+            )
+        said = dict(known[name])
+        wanted = said.pop("tools", None) or ()
+        wanted = (wanted,) if isinstance(wanted, str) else wanted
+        given = {function.__name__: function for function in tools}
+        if missing := [tool for tool in wanted if tool not in given]:
+            raise BadRequest(
+                f"The agent {name!r} uses a tool {missing[0]!r}, which was not passed.",
+                why=f"Passed are {', '.join(given) or 'none'}.",
+                hint="Pass the function: Agent.configured(name, tools=[…]).",
+            )
+        base = said.pop("task", None)
+        kind = task_of(base, session.registry.section("tasks"), session.registry.section("routing"))
+        kind = replace(kind.told(said), name=name)
+        return cls(task=kind, tools=[given[tool] for tool in wanted or given], session=session, **more)
 
     # -- working ------------------------------------------------------------------------------
 
@@ -147,6 +191,10 @@ class Agent:
         return f"<Agent {self._label}, {len(self.tools)} tools, {state}>"
 
     # -- within -------------------------------------------------------------------------------
+
+    def _kind(self, task: str | Task) -> Task:
+        registry = self.session.registry
+        return task_of(task, registry.section("tasks"), registry.section("routing"))
 
     @property
     def _label(self) -> str:

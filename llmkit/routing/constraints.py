@@ -40,7 +40,7 @@ def key(profile: Profile, need: Need, task: Task) -> str | None:
 
 def allowed(profile: Profile, need: Need, task: Task) -> str | None:
     """Did the user say no to it, or yes to another provider?"""
-    if task.provider is not None and profile.provider != task.provider:
+    if task.provider is not None and profile.provider != task.provider and not profile.named:
         return f"only {task.provider} is asked"
     by = next((name for name in task.avoid if matches(name, profile)), None)
     return None if by is None else f"{by} is avoided"

@@ -122,6 +122,7 @@ class Orchestrator:
         even after words were shown. ``also``: kinds of errors after which another is asked as well
         ("bad_request", "content_filter"). All else is what ``Session.stream`` takes.
         """
+        more = {key: value for key, value in more.items() if value is not None}
         asked = {"models": models, "preferred": preferred, "needs": needs, "budget": budget, **more}
         choice = self.choose(task, strategy, messages, asked, fresh=False)
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmkit.models import aliases
+from llmkit.models.model import Model
 from llmkit.providers.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ def pool(session: Session, task: Task, preferred: str | None = None) -> dict[str
     ``models:``. Where no provider is ready: the simulator's."""
     first = [] if preferred is None else [preferred]
     if task.models or task.model:
-        named = [*first, *([task.model] if task.model else []), *task.models, *task.fallback]
+        own = [*([task.model] if task.model else []), *task.models]
+        if task.provider is not None:
+            own = [name if "/" in name else Model(name).via(task.provider) for name in own]
+        named = [*first, *own, *task.fallback]
         return _once(session, named, named=True)
     found = {**_once(session, first, named=True)}
     for name, said in {

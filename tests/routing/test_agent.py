@@ -129,6 +129,30 @@ def test_a_task_has_its_model_picked(here):
     assert "sunny" in reply.text
 
 
+def test_an_agent_of_the_configuration_has_its_task_words_and_tools(sim):
+    facts = {"tools": True, "context_window": 9_000, "max_output": 1_000}
+    kind = {"type": "openai", "base_url": f"{sim.url}/v1", "api_key": "k" * 20}
+    said = {
+        "provider": "here",
+        "model": "tooler",
+        "system": "Look out.",
+        "tools": ["weather"],
+        "max_tokens": 99,
+    }
+    config = {"providers": {"here": kind}, "models": {"here/tooler": facts}, "agents": {"scout": said}}
+    session = llmkit.Session(config)
+    agent = llmkit.Agent.configured("scout", tools=[weather, len], session=session)
+    assert "sunny" in agent.ask("What is the weather in Paris?").text
+    body = sim.requests[-1].json
+    assert "Look out." in str(body)
+    assert 99 in body.values()
+    assert [tool["name"] for tool in body["tools"]] == ["weather"]
+    with pytest.raises(e.BadRequest, match="Did you mean 'scout'"):
+        llmkit.Agent.configured("scot", session=session)
+    with pytest.raises(e.BadRequest, match="'weather', which was not passed"):
+        llmkit.Agent.configured("scout", session=session)
+
+
 def test_one_run_goes_at_a_time(here):
     let_go = threading.Event()
 
