@@ -70,6 +70,7 @@ class Session:
     def __init__(self, config: Mapping[str, Any] | str | Path | Config | None = None) -> None:
         self.registry = Registry(config if config is not None else find())
         self.id = fresh_id(48)
+        self.began = time.time()
         self.default_model: str | None = self.registry.default_model
         #: What is known of models here: shipped, told by providers, written by the user.
         self.catalogue = Knowledge(self.registry.section("models"))

@@ -93,7 +93,9 @@ def _time(moment: float) -> datetime:
 
 
 def _status(row: dict[str, Any]) -> str:
+    route = row["route"] or ""
     again = f" (attempt {row['attempt']})" if row["attempt"] and row["attempt"] > 1 else ""
+    again = f" ({route})" if route.startswith("round ") else again
     return f"{row['status']}{again}"
 
 

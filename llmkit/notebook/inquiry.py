@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import BadRequest
-from llmkit.core.messages import FilePart, ImagePart, Message
+from llmkit.core.messages import FilePart, ImagePart, Message, ToolCallPart, ToolResultPart
 from llmkit.core.request import Request
 from llmkit.core.signal import Signal
 from llmkit.engine import estimate
@@ -26,6 +26,7 @@ from llmkit.models.catalogue import facts
 from llmkit.models.tokens import TokenCount, estimate_tokens
 from llmkit.notebook import routes
 from llmkit.notebook.conversation import Conversation, check_room
+from llmkit.notebook.rounds import called
 
 if TYPE_CHECKING:
     from llmkit.engine.session import Session
@@ -164,6 +165,10 @@ def _parts(message: Message) -> list[str]:
             case ImagePart() | FilePart():
                 size = f"{len(part.data):,} bytes" if part.data is not None else part.url or "by id"
                 told.append(f"[{part.media_type}, {size}]")
+            case ToolCallPart(_, name, arguments):
+                told.append(f"[calls {called(name, arguments)}]")
+            case ToolResultPart():
+                told.append(f"[{part.name} {'failed' if part.is_error else 'gave'}: {part.content}]")
             case _:
-                told.append(str(getattr(part, "text", "")))
+                told += [text] if (text := str(getattr(part, "text", ""))) else []
     return told

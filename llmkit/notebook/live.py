@@ -31,6 +31,7 @@ from llmkit.notebook.incremental import Incremental
 from llmkit.notebook.pane import Pane, offer
 from llmkit.notebook.rounds import Trail, called, on_a_line, used
 from llmkit.notebook.safe import escape
+from llmkit.notebook.spent import spending
 from llmkit.notebook.static import QUIET, reply_bundle, seconds, steps_of, what_is_missing
 from llmkit.notebook.terminal import TerminalView
 from llmkit.notebook.throttle import Throttle
@@ -94,6 +95,7 @@ class LiveAnswer:
         output: Output | None = None,
         terminal: Callable[[str], object] | None = None,
         offer: Offer | None = None,
+        spent: Callable[[Reply], str] = lambda _: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.label = label
@@ -102,6 +104,7 @@ class LiveAnswer:
         self.asks_first = False
         self._asking = False
         self._offer = offer
+        self._spent = spent
         self._stop: Stop | None = None
         self._pane: Pane | None = None
         self._in_pane = False
@@ -157,6 +160,7 @@ class LiveAnswer:
             said = "Stopped before anything came."
         if self.mode == "none":
             return
+        more = self._spent(reply)
         if self._terminal is not None:
             if self.mode == "final":
                 for step in steps_of(reply):
@@ -166,15 +170,15 @@ class LiveAnswer:
                             self._terminal.note(each.plain())
             if self._asking:
                 self._terminal.leave_question()
-            self._terminal.end(reply, said)
+            self._terminal.end(reply, said, more)
         elif self.mode == "live":
             if self._pane is not None and self._asking:
                 self._pane.hush()
-            self._output.update(reply_bundle(reply, said))
+            self._output.update(reply_bundle(reply, said, more))
             if self._pane is not None:
                 self._pane.close()
         elif has_something(reply):
-            self._output.show(reply_bundle(reply, said))
+            self._output.show(reply_bundle(reply, said, more))
 
     def pause(self, call: ToolCall, doing: str, *, asking: bool = False) -> None:
         """What goes on with a call now; it is shown at once, for the cell may be about to wait (``asking``)."""
@@ -355,11 +359,13 @@ def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
     """The right display for this shell: rich in a kernel, text in a terminal, once where output is captured."""
     mode = mode_of(configured)
     if not hasattr(shell, "kernel"):
-        return LiveAnswer(label, mode=mode, terminal=_to_stdout)
+        return LiveAnswer(label, mode=mode, terminal=_to_stdout, spent=spending.after)
     if mode == "live" and is_captured(shell):
         mode = "final"
     may = mode == "live" and wanted(configured) != "html"
-    return LiveAnswer(label, mode=mode, offer=(lambda stop: offer(shell, stop)) if may else None)
+    return LiveAnswer(
+        label, mode=mode, offer=(lambda stop: offer(shell, stop)) if may else None, spent=spending.after
+    )
 
 
 def is_captured(shell: Any) -> bool:

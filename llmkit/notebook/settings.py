@@ -189,7 +189,7 @@ def config(magics: LLMMagics, __: list[str]) -> Listing:
     rows = []
     for name in defaults.names():
         now = magics.defaults.in_force(name)
-        rows.append((name, "" if now.value is None else repr(now.value), now.origin, helps(name)))
+        rows.append((name, "" if now.value in ("", None) else repr(now.value), now.origin, helps(name)))
     return Listing(
         ("setting", "value", "from", ""),
         tuple(rows),

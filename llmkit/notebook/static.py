@@ -43,8 +43,9 @@ _WHY_SHORT = {
 }
 
 
-def reply_bundle(reply: Reply, mark: str = "") -> dict[str, str]:
-    """A reply in the three forms that front ends know; ``mark`` says in words why it is not whole.
+def reply_bundle(reply: Reply, mark: str = "", more: str = "") -> dict[str, str]:
+    """A reply in the three forms that front ends know; ``mark`` says in words why it is not whole, ``more`` is the
+    end of its footer.
 
     >>> from llmkit.core.messages import Message
     >>> from llmkit.core.reply import Reply
@@ -55,9 +56,9 @@ def reply_bundle(reply: Reply, mark: str = "") -> dict[str, str]:
     """
     said = mark or what_is_missing(reply)
     return {
-        "text/plain": plain(reply, said),
-        "text/markdown": _markdown(reply, said),
-        "text/html": _html(reply, said),
+        "text/plain": plain(reply, said, more),
+        "text/markdown": _markdown(reply, said, more),
+        "text/html": _html(reply, said, more),
     }
 
 
@@ -68,7 +69,7 @@ def what_is_missing(reply: Reply) -> str:
     return _WHY_SHORT.get(str(reply.stop_reason), "")
 
 
-def footer(reply: Reply) -> str:
+def footer(reply: Reply, more: str = "") -> str:
     """Model, tokens, seconds, pace and cost in one line. What is unknown is left out, or said.
 
     >>> from llmkit.core.reply import Reply, Timing
@@ -92,7 +93,7 @@ def footer(reply: Reply) -> str:
         told.append(str(reply.cost))
     if reply.simulated:
         told.append("simulated")
-    return " · ".join(told)
+    return " · ".join([*told, *([more] if more else [])])
 
 
 def name_of(reply: Reply) -> str:
@@ -107,7 +108,7 @@ def steps_of(reply: Reply) -> list[Step]:
     return [*earlier, Step(reply, last.results)]
 
 
-def plain(reply: Reply, said: str = "") -> str:
+def plain(reply: Reply, said: str = "", more: str = "") -> str:
     """The answer itself (the words of every round, and what was called between them), then what there is to say
     about it."""
     told: list[str] = []
@@ -116,21 +117,21 @@ def plain(reply: Reply, said: str = "") -> str:
         told.append(to_text(step.reply.text).rstrip("\n"))
         told.append("\n".join(each.plain() for each in used(step.reply.tool_calls, step.results)))
     marks = [f"■ {to_text(said)}"] if said else []
-    return "\n\n".join(part for part in (*told, *marks, f"— {footer(reply)}") if part)
+    return "\n\n".join(part for part in (*told, *marks, f"— {footer(reply, more)}") if part)
 
 
-def _markdown(reply: Reply, said: str) -> str:
+def _markdown(reply: Reply, said: str, more: str) -> str:
     told: list[str] = []
     for step in steps_of(reply):
         told += [each.markdown() for each in by_the_provider(step.reply)]
         told.append(to_markdown(step.reply.text) if step.reply.text else "")
         told += [each.markdown() for each in used(step.reply.tool_calls, step.results)]
     marks = [f"*{to_markdown(said).strip()}*\n"] if said else []
-    foot = f"*{to_markdown(footer(reply)).strip()}*\n"
+    foot = f"*{to_markdown(footer(reply, more)).strip()}*\n"
     return "\n".join(part for part in (*told, *marks, foot) if part)
 
 
-def _html(reply: Reply, said: str) -> str:
+def _html(reply: Reply, said: str, more: str) -> str:
     parts: list[str] = []
     for step in steps_of(reply):
         parts.append(thinking_html(step.reply.thinking))
@@ -142,7 +143,7 @@ def _html(reply: Reply, said: str) -> str:
     if said:
         parts.append(mark_html(said))
     parts += [f'<div style="{QUIET};margin-top:.3em">{escape(note)}</div>' for note in reply.notes]
-    parts.append(footer_html(footer(reply), _details(reply)))
+    parts.append(footer_html(footer(reply, more), _details(reply)))
     return f'<div class="llmkit-reply" style="max-width:56em">{"".join(parts)}</div>'
 
 

@@ -77,7 +77,7 @@ class TerminalView:
         """The user was asked something, and is not waited for any more: go on on a line of its own."""
         self._write("\n")
 
-    def end(self, reply: Reply, said: str = "") -> None:
+    def end(self, reply: Reply, said: str = "", more: str = "") -> None:
         """The last line."""
         self._write(self._feed.end())
         if self._begun:
@@ -86,4 +86,4 @@ class TerminalView:
             self._write(f"[asks for {to_text(call.name)}({to_text(call.arguments_json)})]\n")
         if said:
             self._write(f"■ {to_text(said)}\n")
-        self._write(f"— {footer(reply)}\n")
+        self._write(f"— {footer(reply, more)}\n")

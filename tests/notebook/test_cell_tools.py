@@ -172,6 +172,10 @@ def test_the_next_cell_goes_on_from_the_rounds_and_a_cell_run_again_replaces_the
     kernel.run("%%llm sim/sage -t get_weather --yes-tools\nThe weather?", "one")
     kernel.run("say('Yes.')")
     kernel.run("%%llm sim/sage\nAre you sure?", "two")
+    look = kernel.run("%%llm sim/sage --dry-run\nReally?").stdout
+    assert '[calls get_weather(city="Oslo")]' in look
+    assert "[get_weather gave: 21 °C in Oslo]" in look
+    assert "ok (round 2)" in kernel.run("%llm log 2").outputs[0]["text/plain"]
     roles = "[m['role'] for m in llmkit.sim.default().requests[-1].json['messages']]"
     assert kernel.value(roles) == ["user", "assistant", "tool", "assistant", "user"]
     kernel.run("say('Rain.')")
