@@ -27,6 +27,7 @@ from llmkit.engine.inputs import as_prompt
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.shortening import Summary
 from llmkit.engine.window import Trim
+from llmkit.providers.keys import mask
 
 if TYPE_CHECKING:
     from llmkit.engine.stream import Stream
@@ -277,7 +278,7 @@ class Chat:
         """
         self._settle_last()
         file = Path(path).expanduser()
-        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n"
+        text = mask(json.dumps(self.to_json(), ensure_ascii=False, indent=1)) + "\n"
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as out:

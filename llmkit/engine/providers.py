@@ -250,7 +250,7 @@ class ProviderRegistry(Mapping[str, BoundProvider]):
         asked = probing.begin({name: self[name].provider for name in self}, check_key=True)
         failed: list[tuple[str, LLMKitError]] = []
         for name, answer in asked.items():
-            if (error := answer.result(3 * probing.PATIENCE).error) is not None:
+            if (error := answer.result().error) is not None:
                 failed.append((name, error))
         if failed:
             name, error = failed[0]

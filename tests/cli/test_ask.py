@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,24 @@ class TestHowItEnds:
         assert rest.endswith(b"\n")
         assert b"stopped" in said
         assert b"Traceback" not in said
+
+    def test_ctrl_c_that_python_would_forget_still_stops_it(self, run, monkeypatch):
+        """An interrupt inside a finalizer is only printed by Python, and the program goes on."""
+
+        class Interrupting:
+            def __del__(self):
+                raise KeyboardInterrupt
+
+        def interrupted(*args, **kwargs):
+            Interrupting()
+            for _ in range(3_000):  # wherever the program is by then
+                time.sleep(0.01)
+            return []
+
+        monkeypatch.setattr("llmkit.engine.known.rows", interrupted)
+        ran = run("models")
+        assert ran.code == 130
+        assert ran.err.strip() == "stopped"
 
     def test_a_reader_that_leaves_ends_it_quietly(self, child_environment):
         model = "sim/bench:tokens=100000,rate=2000,ttft=0"

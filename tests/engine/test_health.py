@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -73,6 +74,16 @@ class TestProviders:
         assert finding.state == "problem"
         assert "Nobody answers" in finding.said
         assert finding.todo
+
+    def test_a_server_that_says_nothing_is_given_up(self, monkeypatch):
+        monkeypatch.setattr("llmkit.engine.probing.PATIENCE", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+            (finding,) = found(
+                llmkit.doctor(session=session_of(mute={"type": "vllm", "base_url": url})), "mute"
+            )
+        assert finding.state == "problem"
+        assert "said nothing" in finding.said
 
     def test_a_missing_key_says_how_to_set_it(self, guarded):
         fields = {"type": "openai", "base_url": guarded.url + "/v1", "api_key": "${NOT_SET_ANYWHERE}"}
