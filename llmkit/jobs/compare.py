@@ -19,6 +19,7 @@ from llmkit.engine.session import Prompt, Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions
+from llmkit.jobs.preview import Preview, agreed, preview, threshold
 from llmkit.jobs.pump import Errand, Pump, Watcher
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
 
@@ -49,6 +50,8 @@ class Comparison(Answers):
         super().__init__(cells, session=session, blind=blind)
         #: The cells of earlier prompts, where another was asked in their place.
         self.earlier: tuple[Cell, ...] = ()
+        #: What the grid was going to send and cost, as it was known before.
+        self.preview: Preview | None = None
         self._at_once = at_once
         self._asked_to_stop = signal
         self._display = display
@@ -302,6 +305,7 @@ def compare(
     session: Session | None = None,
     display: str = "",
     blind: bool = False,
+    confirm: float | bool | None = None,
     **more: Any,
 ) -> Comparison:
     """Ask every model every prompt, all at once, and see the answers side by side.
@@ -311,6 +315,8 @@ def compare(
     asks what is missing. ``timeout`` is for each cell. With ``block=False`` it returns at once, still running.
     ``display`` says how a notebook shows it ("live", "html", "final", "none"; else as LLMKIT_DISPLAY says). With
     ``blind=True`` the names are hidden, and the answers shuffled, until there is a vote.
+    What is likely to cost more than ``confirm`` dollars (the configuration's, else 1) is asked about first, where
+    somebody can answer; ``cmp.preview`` has the figures.
     Further options are those of ``Session.stream``; what is known to be wrong raises before anything is sent.
 
     >>> cmp = llmkit.compare("Why is the sky blue?", models=["sim/swift", "sim/sage"], repeats=3)  # doctest: +SKIP
@@ -327,6 +333,7 @@ def compare(
         repeats=repeats,
     )
     at_once = at_once_from(max_concurrency)
+    above = threshold(place, confirm)
     common = {"timeout": timeout, "tag": tag, "cell": cell_id(), **more}
 
     def make(question: Question) -> Errand:
@@ -338,6 +345,10 @@ def compare(
     made = Comparison(
         cells, at_once=at_once, signal=signal, display=display, make=make, session=place, blind=blind
     )
+    made.preview = preview(place, asked, common)
+    if not agreed(made.preview, above):
+        for cell in cells:
+            cell.errand.status = "unsent"
     return made.start(block=block)
 
 

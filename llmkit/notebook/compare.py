@@ -236,7 +236,13 @@ class LiveGrid(Watcher):
         if elapsed >= _HEARTBEAT:
             line += f" · {elapsed:.0f} s · interrupt (■) stops it"
         foot = f'<div class="llmkit-live {PLAIN}" style="{QUIET};margin-top:.6em">{escape(line)}</div>'
-        html = placed(grid_html(rows, panes, below=foot), self._place)
+        seen = self._comparison.preview
+        above = (
+            f'<div class="{PLAIN}" style="{QUIET};margin-bottom:.5em">{escape(str(seen))}</div>'
+            if seen
+            else ""
+        )
+        html = placed(grid_html(rows, panes, above=above, below=foot), self._place)
         return {"text/html": html, "text/plain": f"… {line}"}
 
     def _pane(self, pane: Pane) -> str:

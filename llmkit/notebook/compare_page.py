@@ -197,6 +197,7 @@ class ComparePage:
         missing = sum(cell.status != "ok" for cell in over)
         return {
             "line": " · ".join(told),
+            "preview": str(self.comparison.preview or "") if going and not hidden else "",
             "done": len(over),
             "all": len(cells),
             "going": going,

@@ -19,7 +19,6 @@ from llmkit.notebook.compare_layout import Pane, Row, axes, layout, said, short
 from llmkit.notebook.safe import escape, to_html, to_markdown, to_text
 from llmkit.notebook.static import (
     AMBER,
-    LINE,
     QUIET,
     mark_html,
     seconds,
@@ -34,22 +33,22 @@ if TYPE_CHECKING:
 
 #: Up to so many answers are open in the static form; beyond that they are folded.
 OPEN = 12
+#: Plain, for a page that does not trust a notebook takes variables out of it.
+_LINE = "rgba(127,127,127,.35)"
 _RED = "var(--jp-error-color1,#d0342c)"
 _GREEN = "var(--jp-success-color1,#2e9e4f)"
 PLAIN = "tex2jax_ignore mathjax_ignore"
 _GRID = "display:grid;gap:.7em;grid-template-columns:repeat(auto-fit,minmax(min(19em,100%),1fr));align-items:start"
 _PANE = (
-    f"border:1px solid {LINE};border-radius:8px;padding:.55em .8em;min-width:0;overflow-wrap:anywhere;"
+    f"border:1px solid {_LINE};border-radius:8px;padding:.55em .8em;min-width:0;overflow-wrap:anywhere;word-break:break-word;"
     "background:var(--jp-layout-color1,transparent)"
 )
-_HEAD = (
-    f"display:flex;justify-content:space-between;gap:.6em;padding-bottom:.35em;border-bottom:1px solid {LINE}"
-)
+_HEAD = f"display:flex;justify-content:space-between;gap:.6em;padding-bottom:.35em;border-bottom:1px solid {_LINE}"
 _GROUP = "margin:.9em 0 .4em;font-size:.92em"
-_FOOT = f"{QUIET};margin-top:.6em;padding-top:.35em;border-top:1px solid {LINE}"
+_FOOT = f"{QUIET};margin-top:.6em;padding-top:.35em;border-top:1px solid {_LINE}"
 _BODY = "max-height:36em;overflow:auto;padding-top:.3em"
 _TABLE = "margin:0 0 .9em;border-collapse:collapse;font-size:.9em"
-_TD = f"padding:.2em 1em .2em 0;text-align:left;border-bottom:1px solid {LINE}"
+_TD = f"padding:.2em 1em .2em 0;text-align:left;border-bottom:1px solid {_LINE}"
 
 #: What is markup within a line, what HTML, and what becomes a link by itself.
 _MARKUP = re.compile(r"[\\`*_\[\]$~|#!]")
@@ -151,7 +150,7 @@ def head_html(pane: Pane, vote: str = "") -> str:
     note = f' <span style="{QUIET}">{escape(pane.note)}</span>' if pane.note else ""
     won = f'<span style="font-size:.85em;color:{_GREEN}">{escape(vote)}</span> ' if vote else ""
     return (
-        f'<div class="{PLAIN}" style="{_HEAD}"><span><strong>{escape(pane.title)}</strong>{note}</span>'
+        f'<div class="{PLAIN}" style="{_HEAD}"><span style="min-width:0"><strong>{escape(pane.title)}</strong>{note}</span>'
         f'<span>{won}<span title="{word}" style="color:{colour}">{mark}</span></span></div>'
     )
 

@@ -197,6 +197,7 @@ SECTIONS: Mapping[str, Kind] = {
     "timeouts": _TIMEOUTS,
     "breaker": Fields({"threshold": _COUNT, "cooldown": Number()}),
     "cell": Fields(CELL),
+    "compare": Fields({"confirm": Number()}),
     "tasks": Named(Fields({**_ROUTE, "description": Text(), "schema": Anything()})),
     "agents": Named(Fields({**_ROUTE, "description": Text(), "task": Text(), "tools": _TEXTS})),
     "routing": Fields(

@@ -9,11 +9,12 @@ const makeBar = (act, arranged) => {
   const blind = button("Blind", "Hide who wrote what until there is a vote", () => act("blind", { on: blind.getAttribute("aria-pressed") !== "true" }));
   const choice = make("select", "llmkit-cmp-field", { "aria-label": "Arrangement", onchange: () => arranged(choice.value) },
     ...Object.entries(LAYOUTS).map(([value, label]) => make("option", "", { value }, label)));
-  const el = make("div", `llmkit-cmp-bar ${PLAIN}`, {}, meter, line, make("span", "llmkit-cmp-space"), stop, missing, blind, choice);
+  const preview = make("div", "llmkit-cmp-quiet llmkit-cmp-preview");
+  const el = make("div", `llmkit-cmp-bar ${PLAIN}`, {}, meter, line, make("span", "llmkit-cmp-space"), stop, missing, blind, choice, preview);
   return {
     el,
     take(top) {
-      write(line, top.line);
+      write(line, top.line); write(preview, top.preview); show(preview, Boolean(top.preview));
       meter.max = top.all; meter.value = top.done;
       show(meter, top.going); show(stop, top.going); show(missing, top.missing > 0); show(blind, top.may_blind);
       tell(blind, "aria-pressed", String(top.blind));
