@@ -86,7 +86,7 @@ class Answers:
         """
         games, wins_by = self.games()
         scores = self._measured()
-        rows = summarize(self.cells, games=games, wins_by=wins_by, scores=scores)
+        rows = summarize(self.cells, games=games, wins_by=wins_by, scores=scores, alike=True)
         frame: pd.DataFrame = table.to_frame(rows, (*SUMMARY, *scores))
         return frame
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from llmkit.jobs.games import Game, record_of
 from llmkit.jobs.statistics import quantile, spread, wilson
 from llmkit.jobs.table import record
-from llmkit.jobs.words import in_common
+from llmkit.jobs.words import Bag, shared
 
 if TYPE_CHECKING:
     from llmkit.jobs.grid import Cell
@@ -35,23 +35,25 @@ def summarize(
     games: Sequence[Game] = (),
     wins_by: str | None = None,
     scores: Mapping[str, Mapping[Cell, float | None]] | None = None,
+    alike: bool = False,
 ) -> list[dict[str, Any]]:
     """One row for each model, in the order of the grid. Times and lengths are of whole answers only; money and
     tokens of everything that was sent.
 
     ``agreement`` is how many of its words an answer shares with the other models' answers to the same question,
-    ``consistency`` the same between the repeats of one question. ``wins`` are those of ``games``.
+    ``consistency`` the same between the repeats of one question; both are looked at only where ``alike`` is asked
+    for, since that takes long for large grids. ``wins`` are those of ``games``.
     """
     cells = list(cells)
     models = dict.fromkeys(cell.model for cell in cells)
     whole = [cell for cell in cells if cell.status == "ok"]
-    alike = _alike(whole)
+    shares = _alike(whole) if alike else {}
     rows = []
     for model in models:
         row = _figures(model, [cell for cell in cells if cell.model == model])
         won = record_of(model, games)
         rate = won.rate
-        row |= alike.get(model, {"agreement": None, "consistency": None})
+        row |= shares.get(model, {"agreement": None, "consistency": None})
         row |= {
             "wins": won.wins if games else None,
             "losses": won.losses if games else None,
@@ -112,13 +114,14 @@ def _alike(cells: Sequence[Cell]) -> dict[str, dict[str, float | None]]:
     others: dict[str, list[float]] = {}
     own: dict[str, list[float]] = {}
     for asked_alike in questions.values():
-        for one, other in combinations(asked_alike, 2):
+        bags = [(cell, Bag.of(cell.text)) for cell in asked_alike]
+        for (one, left), (other, right) in combinations(bags, 2):
             if one.model == other.model:
-                own.setdefault(one.model, []).append(in_common(one.text, other.text))
+                own.setdefault(one.model, []).append(shared(left, right))
             elif one.question.repeat == other.question.repeat:
-                shared = in_common(one.text, other.text)
+                much = shared(left, right)
                 for cell in (one, other):
-                    others.setdefault(cell.model, []).append(shared)
+                    others.setdefault(cell.model, []).append(much)
     return {
         model: {
             "agreement": fmean(others[model]) if model in others else None,

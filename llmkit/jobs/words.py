@@ -36,10 +36,29 @@ def in_common(one: str, other: str) -> float:
     >>> in_common("the blue sky", "the sky is blue")
     0.8571428571428571
     """
-    left, right = Counter(words(one)), Counter(words(other))
-    if not left or not right:
-        return 1.0 if one.strip() == other.strip() else 0.0
-    return 2 * (left & right).total() / (left.total() + right.total())
+    return shared(Bag.of(one), Bag.of(other))
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """A text as its words, counted once: for those who compare it with many others."""
+
+    text: str
+    words: Counter[str]
+
+    @classmethod
+    def of(cls, text: str) -> Bag:
+        """Count the words of a text."""
+        return cls(text, Counter(words(text)))
+
+
+def shared(one: Bag, other: Bag) -> float:
+    """The same as ``in_common``, of words that are counted already."""
+    if one.text == other.text:
+        return 1.0
+    if not one.words or not other.words:
+        return 1.0 if one.text.strip() == other.text.strip() else 0.0
+    return 2 * (one.words & other.words).total() / (one.words.total() + other.words.total())
 
 
 def rouge_l(text: str, expected: str) -> float:

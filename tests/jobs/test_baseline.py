@@ -58,7 +58,9 @@ def test_what_is_saved_is_read_as_it_was(ask, baseline):
     assert [cell.reply.usage for cell in read] == [cell.reply.usage for cell in cmp]
     assert [vote.winner for vote in read.votes] == [SAGE]
     assert read.summary()["wins"].tolist() == [0, 1]
-    assert len(read._repr_mimebundle_()["text/html"]) > 1000
+    assert all("It is 6." in read.export(kind) for kind in ("html", "md", "csv", "json"))
+    with pytest.raises(BadRequest, match="can't be asked again"):
+        read[0].errand.begin(llmkit.Signal.never())
 
 
 def test_failed_answers_and_conversations_are_saved_too(session, simulator, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from llmkit import Cost
 from llmkit.errors import BadRequest, BudgetExceeded
 from llmkit.jobs.games import Game
+from llmkit.jobs.screen import TerminalLine
 from llmkit.jobs.verdicts import agreements, said_by
 from llmkit.sim import Simulator
 
@@ -193,6 +194,27 @@ def test_a_budget_that_is_too_small_stops_it(judged, simulator):
     assert simulator.attempts == before
     assert len(judgement.problems) == 48
     assert {type(one.errand.error) for one in judgement._bench.hearings} == {BudgetExceeded}
+
+
+def test_an_interrupt_keeps_what_was_said_and_the_rest_can_be_asked_for(judged, simulator, monkeypatch):
+    class Interrupting(TerminalLine):
+        def look(self):
+            if simulator.attempts >= 24 + 6:
+                monkeypatch.undo()
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("llmkit.jobs.judge.TerminalLine", Interrupting)
+    judgement = judged.judge("points", by=JUDGE, max_concurrency=2)
+    assert judgement.interrupted
+    assert 0 < len(judgement.replies) < 48
+    assert any("stopped" in problem for problem in judgement.problems)
+    assert not judgement.rerun().interrupted
+    assert all(verdict.known for verdict in judgement.verdicts)
+
+
+def test_its_calls_are_in_the_ledger_under_a_tag_of_their_own(judged, session):
+    judged.judge("points", by=JUDGE)
+    assert len(session.usage(simulated=True, tag="judge")) == 48
 
 
 def test_instructions_in_an_answer_stay_between_its_marks(session, simulator):

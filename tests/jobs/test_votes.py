@@ -51,3 +51,11 @@ def test_two_answers_are_compared_word_by_word(cmp, session):
     with pytest.raises(BadRequest, match="2 answers"):
         cmp.diff(SWIFT, SAGE)
     assert session.compare("One?", [SWIFT, SAGE]).diff(SWIFT, SWIFT).same
+
+
+def test_how_alike_answers_are_is_told_between_models_and_between_repeats(session, simulator):
+    said = {"swift": ["red green", "red blue"], "sage": ["red yellow", "red yellow"]}
+    simulator.script(lambda ask: said[ask.name].pop(0) if ask.prompt == "Colours?" else None)
+    swift, sage = session.compare("Colours?", [SWIFT, SAGE], repeats=2).summary().itertuples()
+    assert (swift.agreement, sage.agreement) == (0.5, 0.5)
+    assert (swift.consistency, sage.consistency) == (0.5, 1.0)
