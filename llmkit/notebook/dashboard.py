@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,8 +97,8 @@ class Dashboard:
     def show(self, **changes: Any) -> None:
         """Look at something else: ``stretch``, ``since``, ``until``, ``by``, ``plot``, ``simulated``, or a filter."""
         with self._lock:
-            if "since" not in changes and "until" not in changes and "stretch" in changes:
-                changes |= {"since": None, "until": None}
+            if changes.get("stretch", views.OWN) != views.OWN:
+                changes = {"since": None, "until": None} | changes
             View.of(**changes)  # a mistyped name is refused before anything has changed
             before, self.view = self.view, replace(self.view, **changes)
             self._to_groups()
@@ -268,21 +269,19 @@ class Dashboard:
         panel.offer(self.view, self._choices())
         panel.tiles.value = views.tiles_html(self._tiles(frame))
         panel.budgets.value = views.budgets_html(self._book.budgets)
+        if (
+            self._twin is not None
+        ):  # before the table: who sees a line in it finds it in the saved notebook too
+            self._twin.update(self.twin())
         self._draw_table()
         panel.draw(self._book.plot(self.view.plot, **self._plotted()))
-        if self._twin is not None:
-            self._twin.update(self.twin())
 
     def _plotted(self) -> dict[str, Any]:
         asked = self.view.filters(self._book.session)
         options = PLOTS[self.view.plot].options
         if "by" in options and self.view.by in ("model", "provider", "tag", "notebook", "status"):
             asked["by"] = self.view.by
-        if (
-            "freq" in options
-            and self.view.stretch in ("today", "24 hours", "this session")
-            and self.view.since is None
-        ):
+        if "freq" in options and self.view.stretch in ("today", "24 hours", "this session"):
             asked["freq"] = "H"
         return asked
 
@@ -361,7 +360,14 @@ class Panel:
         self._lines: list[Line] = []
         self._rows = [self._row(at) for at in range(_PAGE)]
         self._figure = w.Output(layout=w.Layout(width="100%", min_height="260px"))
-        first = w.HBox([self._stretch, self._by, self._simulated, self._live, again, freeze])
+        self._from, self._until = (
+            w.DatePicker(description=name, layout=w.Layout(width="auto")) for name in ("from", "to")
+        )
+        for picker in (self._from, self._until):
+            picker.observe(lambda _: self._dated(), "value")
+        first = w.HBox(
+            [self._stretch, self._from, self._until, self._by, self._simulated, self._live, again, freeze]
+        )
         second = w.HBox(list(self._filters.values()))
         third = w.HBox([self._plot])
         self._pager = w.HBox([self._back, self._where, self._earlier, self._later])
@@ -420,6 +426,11 @@ class Panel:
         """Set a control, as a hand would."""
         self._controls()[name].value = value
 
+    def date(self, first: date | None, last: date | None) -> None:
+        """Choose own dates, as a hand would."""
+        self._stretch.value = views.OWN
+        self._from.value, self._until.value = first, last
+
     def offer(self, view: View, choices: dict[str, list[str]]) -> None:
         """What can be chosen, and what is."""
         self._filling = True
@@ -431,6 +442,8 @@ class Panel:
                 if tuple(control.options) != tuple(options):
                     control.options = options
                 control.value = now or ""
+            for picker in (self._from, self._until):
+                picker.layout.display = None if view.stretch == views.OWN else "none"
             for name in ("stretch", "by", "plot", "simulated"):
                 self._controls()[name].value = getattr(view, name)
         finally:
@@ -521,6 +534,13 @@ class Panel:
             "simulated": self._simulated,
             **self._filters,
         }
+
+    def _dated(self) -> None:
+        """Own dates: whole days, the last one included."""
+        if not self._filling:
+            last = self._until.value
+            until = None if last is None else last + timedelta(days=1)
+            self.safely(lambda: self._board.show(stretch=views.OWN, since=self._from.value, until=until))
 
     def _chosen(self, name: str, value: Any) -> None:
         if not self._filling:

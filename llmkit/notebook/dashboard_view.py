@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from llmkit.ledger.accounts import Accounts
 
-#: The stretches of time on offer; "session" stands for that of the accounts.
+#: The stretches of time on offer; "session" stands for that of the accounts, "own" for ``since`` and ``until``.
 STRETCHES: Final[Mapping[str, str | None]] = {
     "this session": "session",
     "today": "today",
@@ -32,7 +32,9 @@ STRETCHES: Final[Mapping[str, str | None]] = {
     "30 days": "30d",
     "90 days": "90d",
     "all": None,
+    "own dates": "own",
 }
+OWN: Final = "own dates"
 GROUPS: Final = ("model", "provider", "tag", "notebook", "cell", "status", "session", "day", "week", "month")
 FILTERS: Final = ("model", "provider", "tag", "status", "notebook")
 #: What is read for tiles, groups and the list of calls.
@@ -62,6 +64,8 @@ _GREEN = "var(--jp-success-color1,#2e7d32)"
 class View:
     """What is looked at: a stretch of time, filters, how it is grouped, which plot.
 
+    >>> View(since="7d").stretch
+    'own dates'
     >>> View(model="luna").filters(None)
     {'simulated': False, 'model': 'luna', 'since': '30d'}
     """
@@ -79,6 +83,8 @@ class View:
     simulated: bool = False
 
     def __post_init__(self) -> None:
+        if self.since is not None or self.until is not None:
+            object.__setattr__(self, "stretch", OWN)
         for name, known in (("stretch", STRETCHES), ("by", GROUPS), ("plot", PLOTS)):
             if (value := getattr(self, name)) not in known:
                 raise BadRequest(f"A dashboard has no {name}={value!r}.", hint=f"It has: {', '.join(known)}.")
@@ -103,21 +109,28 @@ class View:
         """The filters of ``usage()`` that it stands for."""
         found: dict[str, Any] = {"simulated": self.simulated}
         found |= {name: value for name in FILTERS if (value := getattr(self, name)) is not None}
-        if self.since is not None or self.until is not None:
-            return found | {"since": self.since, "until": self.until}
         match STRETCHES[self.stretch]:
             case None:
                 return found
             case "session":
                 return found | {"session": session or ""}
+            case "own":
+                return found | {"since": self.since, "until": self.until}
             case since:
                 return found | {"since": since}
 
     def sentence(self) -> str:
         """The same in words."""
-        told = [self.stretch if self.since is None and self.until is None else f"{self.since or 'the beginning'} to {self.until or 'now'}"]  # fmt: skip
+        own = f"{_day(self.since) or 'the beginning'} to {_day(self.until) or 'now'}"
+        told = [own if self.stretch == OWN else self.stretch]
         told += [f"{name} {value}" for name in FILTERS if (value := getattr(self, name)) is not None]
         return " · ".join([*told, "simulated calls too" if self.simulated else "real calls only"])
+
+
+def _day(moment: Any) -> str:
+    return (
+        "" if moment is None else f"{moment:%Y-%m-%d %H:%M}" if isinstance(moment, datetime) else str(moment)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +212,14 @@ def count(tokens: int | None) -> str:
     """A number of tokens, short.
 
     >>> count(950), count(12_340), count(637_500), count(4_200_000), count(None)
-    ('950', '12.3k', '638k', '4.2M', '?')
+    ('950', '12k', '638k', '4.2M', '?')
     """
     if tokens is None:
         return "?"
     if tokens < 10_000:
         return f"{tokens:,}"
     number, unit = (tokens / 1e3, "k") if tokens < 999_500 else (tokens / 1e6, "M")
-    return f"{number:.1f}{unit}" if number < 100 else f"{number:,.0f}{unit}"
+    return f"{number:.1f}{unit}" if number < 9.95 else f"{number:,.0f}{unit}"
 
 
 def groups(frame: pd.DataFrame, by: str) -> Table:
@@ -306,7 +319,7 @@ def tiles_html(shown: Sequence[Tile]) -> str:
     box = f"border:1px solid {LINE};border-radius:8px;padding:.5em .8em;min-width:0;overflow-wrap:anywhere"
     parts = [
         f'<div style="{box}"><div style="{QUIET}">{escape(tile.name)}</div>'
-        f'<div style="font-size:1.35em;line-height:1.4">{escape(tile.value)}</div>'
+        f'<div style="font-size:1.3em;line-height:1.45">{escape(tile.value)}</div>'
         f'<div style="{QUIET};min-height:1.2em">{escape(tile.note)}</div></div>'
         for tile in shown
     ]

@@ -122,6 +122,23 @@ def test_a_filter_changes_tiles_table_and_plot(board, panel):
     assert (panel.tiles.value, panel.names()) == before[:2]
 
 
+def test_own_dates_are_whole_days_with_the_last_one(past, board, panel):
+    day = NOON.date() - timedelta(days=3)
+    panel.date(day, day)
+    frame = views.read(past, board.view)
+    assert board.view.stretch == "own dates"
+    assert 0 < len(frame) < len(past())
+    assert set(frame["started"].dt.tz_convert(datetime.now().astimezone().tzinfo).dt.date) == {day}
+    panel.choose("stretch", "all")
+    assert (board.view.since, board.view.until, len(views.read(past, board.view))) == (
+        None,
+        None,
+        len(past()),
+    )
+    assert "own dates" not in past.dashboard(since="7d").view.sentence()
+    assert past.dashboard(since="7d").view.sentence().startswith("7d to now")
+
+
 def test_from_a_group_to_its_calls_to_all_of_one_call_and_back(board, panel):
     first = board.table().lines[0]
     board.open(first)
