@@ -12,6 +12,7 @@ from llmkit.sim.media import from_base64, from_url
 from llmkit.sim.mint import THOUGHT_MARK, Mint, sign
 from llmkit.sim.models import SimModel
 from llmkit.sim.tokens import pieces
+from llmkit.sim.work import anthropic_blocks
 
 #: From this version of the API on, sampling parameters are refused.
 NO_SAMPLING = "2026-10-21"
@@ -331,6 +332,7 @@ def _blocks(ask: Ask, answer: Answer, mint: Mint) -> list[dict[str, Any]]:
     if answer.thinking:
         shown = answer.thinking if ask.show_thinking else ""
         blocks.append({"type": "thinking", "thinking": shown, "signature": sign(shown)})
+    blocks += anthropic_blocks(answer.work, mint)
     if answer.text:
         blocks.append({"type": "text", "text": answer.text})
     for i, call in enumerate(answer.calls):
@@ -367,7 +369,7 @@ def document(ask: Ask, answer: Answer, mint: Mint) -> dict[str, Any]:
     """The whole answer as one message."""
     content = []
     for block in _blocks(ask, answer, mint):
-        is_call = block["type"] == "tool_use"
+        is_call = block["type"] in ("tool_use", "server_tool_use")
         content.append({**block, "input": block["input"].parsed} if is_call else block)
     made = {**_message(ask, mint), "content": content, **_ending(answer)}
     if bill := usage(answer):
@@ -422,6 +424,8 @@ def _block_frames(index: int, block: dict[str, Any], group: int) -> list[Frame]:
         case "text":
             frames.append(opening({"type": "text", "text": ""}))
             frames += _deltas(index, "text_delta", "text", block["text"], group)
+        case kind if kind.endswith("_tool_result"):
+            frames.append(opening(block))
         case _:
             frames.append(opening({**block, "input": {}}))
             if block["input"].arguments != "{}":

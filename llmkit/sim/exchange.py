@@ -52,6 +52,15 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """A call that the provider made and answered itself."""
+
+    name: str
+    asked: Mapping[str, Any]
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A tool call; the arguments are the JSON text as it goes over the wire."""
 
@@ -188,3 +197,5 @@ class Answer:
     count: Count = Count()
     #: An answer fault that the wires must spell: odd values in usage, or no usage at all.
     usage_fault: str = ""
+    #: What the provider's own tools did before it spoke.
+    work: tuple[Work, ...] = ()

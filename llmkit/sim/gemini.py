@@ -12,6 +12,7 @@ from llmkit.sim.media import from_base64
 from llmkit.sim.mint import Mint, sign
 from llmkit.sim.models import SimModel
 from llmkit.sim.tokens import pieces
+from llmkit.sim.work import gemini_grounding, gemini_parts
 
 _GROUP = 12
 _STATUSES = {
@@ -271,6 +272,7 @@ def _chunk(ask: Ask, answer: Answer, mint: Mint, parts: list[dict[str, Any]], wr
 def _finish(chunk: dict[str, Any], answer: Answer) -> dict[str, Any]:
     candidate = chunk["candidates"][0]
     candidate["finishReason"] = _STOPS[answer.stop]
+    candidate |= gemini_grounding(answer.work)
     if answer.calls and answer.stop == "tool_calls":
         candidate["finishMessage"] = "Model generated function call(s)."
     if answer.stop in ("refusal", "content_filter") and not answer.text:
@@ -282,6 +284,7 @@ def _parts(ask: Ask, answer: Answer, mint: Mint) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     if answer.thinking and ask.show_thinking:
         parts.append({"text": answer.thinking, "thought": True})
+    parts += gemini_parts(answer.work)
     if answer.text:
         part: dict[str, Any] = {"text": answer.text}
         if answer.thinking:
@@ -320,6 +323,8 @@ def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     if answer.thinking and ask.show_thinking:
         for piece, n in pieces(answer.thinking, group * 3):
             add([{"text": piece, "thought": True}], n)
+    for part in gemini_parts(answer.work):
+        add([part], 0)
     for piece, n in pieces(answer.text, group):
         written += n
         add([{"text": piece}], n)

@@ -16,6 +16,7 @@ from llmkit.sim.mint import Mint
 from llmkit.sim.models import SimPrice
 from llmkit.sim.openai_chat_asks import check_thinking, parse
 from llmkit.sim.tokens import pieces
+from llmkit.sim.work import executed_tools
 
 __all__ = ["check_thinking", "document", "error", "parse", "render", "usage"]
 
@@ -118,6 +119,7 @@ def document(ask: Ask, answer: Answer, mint: Mint) -> dict[str, Any]:
             {"id": made, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
             for made, c in zip(_call_ids(answer, mint), answer.calls, strict=True)
         ]
+    message |= executed_tools(answer.work)
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": _finish(ask, answer)}
     if d.name in ("openai", "azure", "groq", "deepseek"):
         choice["logprobs"] = None
@@ -210,6 +212,8 @@ def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     frames.append(Frame(sse(None, chunks.chunk(first, **more))))
     if answer.thinking and ask.show_thinking:
         frames += chunks.many(answer.thinking, _thinking_delta(d), group)
+    if tools := executed_tools(answer.work):
+        frames.append(Frame(sse(None, chunks.chunk(tools))))
     if answer.stop == "refusal":
         frames += chunks.many(answer.text, lambda hole: {"refusal": hole}, group)
     else:

@@ -15,6 +15,7 @@ from llmkit.sim.mint import THOUGHT_MARK, Mint, is_sealed, seal
 from llmkit.sim.models import SimModel
 from llmkit.sim.openai_chat_asks import bad
 from llmkit.sim.tokens import pieces
+from llmkit.sim.work import responses_items
 
 _ROLES: Mapping[str, Role] = {
     "system": "system",
@@ -300,6 +301,7 @@ def _items(ask: Ask, answer: Answer, mint: Mint) -> list[dict[str, Any]]:
     items = []
     if answer.thinking:
         items.append(_reasoning_item(ask, answer, mint))
+    items += responses_items(answer.work, mint)
     if answer.text or not answer.calls:
         items.append(_message_item(answer, mint))
     items += [_call_item(call, i, answer, mint) for i, call in enumerate(answer.calls)]
@@ -361,7 +363,7 @@ def render(ask: Ask, answer: Answer, mint: Mint) -> Rendering:
     items = _items(ask, answer, mint)
     last_message = ("", 0)
     for index, item in enumerate(items):
-        _WRITERS[item["type"]](events, index, item)
+        _WRITERS.get(item["type"], _write_work)(events, index, item)
         if item["type"] == "message":
             last_message = (item["id"], index)
     final = _final(ask, answer, mint, items)
@@ -431,6 +433,14 @@ def _write_call(events: _Events, index: int, item: dict[str, Any]) -> None:
     events.deltas("response.function_call_arguments.delta", item["arguments"], **place)
     events.add("response.function_call_arguments.done", 0, "other", arguments=item["arguments"], **place)
     events.add("response.output_item.done", 0, "close", item=item, output_index=index)
+
+
+def _write_work(events: _Events, index: int, item: dict[str, Any]) -> None:
+    begun = {"id": item["id"], "type": item["type"], "status": "in_progress"}
+    events.add("response.output_item.added", item=begun, output_index=index)
+    for state in ("in_progress", "completed"):
+        events.add(f"response.{item['type']}.{state}", item_id=item["id"], output_index=index)
+    events.add("response.output_item.done", 0, "other", item=item, output_index=index)
 
 
 _WRITERS: Mapping[str, Callable[[_Events, int, dict[str, Any]], None]] = {

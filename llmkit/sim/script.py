@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmkit.sim.exchange import Answer, Ask, Call, Reject, Stop
+from llmkit.sim.exchange import Answer, Ask, Call, Reject, Stop, Work
 from llmkit.sim.frames import dumps
 
 
@@ -29,13 +29,16 @@ class Say:
     tools: Iterable[tuple[str, Mapping[str, Any] | str]] = ()
     stop: Stop = "stop"
     fault: str = ""
+    #: What the provider's own tools did: name, what was asked, what was found.
+    work: Iterable[tuple[str, Mapping[str, Any], str]] = ()
 
     def draft(self) -> Answer:
         """The answer, before limits and faults."""
         calls = tuple(
             Call(name, given if isinstance(given, str) else dumps(given)) for name, given in self.tools
         )
-        return Answer(self.text, self.thinking, calls, self.stop)
+        work = tuple(Work(*each) for each in self.work)
+        return Answer(self.text, self.thinking, calls, self.stop, work=work)
 
 
 Line = str | Say

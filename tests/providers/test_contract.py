@@ -165,9 +165,24 @@ def parallel_tools(here: Here) -> None:
 
 
 def server_tools(here: Here) -> None:
-    assert here.ask(tools=[here.own_tool]).text
-    sent = here.simulator.requests[-1].json["tools"]
-    assert [tool for tool in sent if "function" not in str(tool)] == [here.own_tool]
+    search, code = (
+        ("web_search", {"query": "sky"}, "Rayleigh"),
+        ("code_execution", {"code": "print(6 * 7)"}, "42"),
+    )
+    for streamed in (True, False):
+        here.simulator.script([Say("Blue.", work=[search, code])])
+        reply = here.ask(tools=[here.own_tool], stream=streamed)
+        sent = here.simulator.requests[-1].json["tools"]
+        assert [tool for tool in sent if "function" not in str(tool)] == [here.own_tool]
+        assert (reply.text, reply.tool_calls, len(here.simulator.requests)) == (
+            "Blue.",
+            (),
+            1 if streamed else 2,
+        )
+        done = {call.name: result.content for call, result in reply.server_work if result is not None}
+        assert len(done) == 2
+        assert any("search" in name and "Rayleigh" in found for name, found in done.items())
+        assert done["code_execution"] == "42"
 
 
 def structured(here: Here) -> None:
