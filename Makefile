@@ -25,7 +25,7 @@ LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
            $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv demo test check fmt bench kernels notebooks packaging build sbom lock clean
+.PHONY: help venv demo test check fmt bench kernels notebooks packaging docs build sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -79,6 +79,10 @@ bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): r
 packaging: $(VENV)/.test-$(VERSION)  ## wheel, sdist, extras and Binder's files in fresh environments, on the Pythons that are here
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/packaging $(ARGS)
 
+# Strict: a broken link, a page outside the menu or a name that is gone from the code ends it.
+docs: $(VENV)/.docs-$(VERSION)  ## the documentation as a site, in dist/site; no network needed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict $(ARGS)
+
 build: $(VENV)/.test-$(VERSION)  ## wheel and sdist, in dist/
 	$(UV) build --quiet --out-dir dist
 
@@ -120,4 +124,8 @@ $(VENV)/.lab-$(VERSION): $(INPUTS) | $(VENV)/.python-$(VERSION)
 
 $(VENV)/.test-$(VERSION): $(INPUTS) | $(VENV)/.python-$(VERSION)
 	@$(call install,--group test --group lint)
+	@touch $@ $(VENV)/.lab-$(VERSION)
+
+$(VENV)/.docs-$(VERSION): $(INPUTS) | $(VENV)/.python-$(VERSION)
+	@$(call install,--group docs)
 	@touch $@ $(VENV)/.lab-$(VERSION)

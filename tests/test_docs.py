@@ -69,7 +69,9 @@ def blocks(page):
     return BLOCK.findall(page.read_text("utf-8"))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="pages run in forks of one process, and there are none here")
+@pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="pages run in forks of one process, and there are none here"
+)
 def test_the_python_of_every_page_runs_without_a_key(tmp_path):
     config = tmp_path / "llmkit.yaml"
     config.write_text(yaml.safe_dump(CONFIG), "utf-8")
@@ -98,3 +100,16 @@ def test_the_links_of(page):
     text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_in_the_menu():
+    menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
+    listed = [page for part in menu for pages in part.values() for page in pages]
+    assert sorted(listed) == [page.name for page in PAGES]
+
+
+def test_every_dialect_is_in_the_table_of_dialects():
+    from llmkit.wire import dialects
+
+    table = (ROOT / "docs" / "wires.md").read_text("utf-8")
+    assert [one.name for one in dialects._ALL if f"| `{one.name}` |" not in table] == []
