@@ -105,7 +105,9 @@ def test_the_links_of(page):
 def test_every_page_is_in_the_menu():
     menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
     listed = [page for part in menu for pages in part.values() for page in pages]
-    assert sorted(listed) == [page.name for page in PAGES]
+    missing = {page.name for page in PAGES} - set(listed)
+    assert not missing, f"Put {missing} into `nav:` in mkdocs.yml."
+    assert len(listed) == len(set(listed)) == len(PAGES)
 
 
 def test_every_dialect_is_in_the_table_of_dialects():
