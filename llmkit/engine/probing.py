@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from llmkit.core.errors import AuthError, ConnectTimeout, LLMKitError, MissingPackage, PermissionDenied
 from llmkit.engine.loop import IOThread
 from llmkit.providers import listing
-from llmkit.providers.base import Lists, Provider
+from llmkit.providers.base import Exchange, Lists, ProvesKey, Provider
 from llmkit.wire.faults import from_response
 
 if TYPE_CHECKING:
@@ -80,27 +80,33 @@ async def _asked(provider: Lists, name: str, package: str, clients: Clients, *, 
         return Probe(name, reachable=True, skew=skew, took=took, error=broken)
     if not check_key:
         return Probe(name, reachable=True, skew=skew, took=took)
-    if open_to_all:
-        note = "its list is open to all, so it says nothing about the key"
-        return Probe(name, reachable=True, skew=skew, took=took, note=note)
     try:
-        exchange = await provider.models(clients)
+        asked = await _signed(provider, clients, open_to_all=open_to_all)
     except LLMKitError as error:  # no key, or one that can't be fetched
         return Probe(name, reachable=True, skew=skew, took=took, error=error)
-    body = await listing.whole(exchange)
+    if asked is None:
+        note = "its list is open to all, so it says nothing about the key"
+        return Probe(name, reachable=True, skew=skew, took=took, note=note)
+    exchange, body = asked, await listing.whole(asked)
     if exchange.status == 200:
         return Probe(name, reachable=True, key_valid=True, skew=skew, took=took)
     refused = from_response(exchange.status, exchange.headers, body)
-    valid = False if isinstance(refused, AuthError | PermissionDenied) else None
+    note = ""
     if exchange.status in (404, 405):
-        return Probe(
-            name,
-            reachable=True,
-            skew=skew,
-            took=took,
-            note="it has no list of models to try the key on (is the base URL right?)",
-        )
+        note = "it has no list of models to try the key on (is the base URL right?)"
+    elif isinstance(refused, PermissionDenied):
+        note = f"the key may not list models, and may be good all the same: {refused.why or refused.what}"
+    if note:
+        return Probe(name, reachable=True, skew=skew, took=took, note=note)
+    valid = False if isinstance(refused, AuthError) else None
     return Probe(name, reachable=True, key_valid=valid, skew=skew, took=took, error=refused)
+
+
+async def _signed(provider: Lists, clients: Clients, *, open_to_all: bool) -> Exchange | None:
+    """A request with the key that costs nothing; ``None`` where none would tell."""
+    if not open_to_all:
+        return await provider.models(clients)
+    return await provider.account(clients) if isinstance(provider, ProvesKey) else None
 
 
 def begin(providers: Mapping[str, Provider], *, check_key: bool = False) -> dict[str, Future[Probe]]:

@@ -41,6 +41,15 @@ class Lists(Protocol):
         ...
 
 
+@runtime_checkable
+class ProvesKey(Protocol):
+    """A provider that may have a request which costs nothing and needs a good key."""
+
+    async def account(self, clients: Clients) -> Exchange | None:
+        """Ask whose key it is; ``None`` where there is no such request."""
+        ...
+
+
 class Provider(Protocol):
     """One place that serves models. The contract:
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _PATHS = {"openai.chat": "/chat/completions", "openai.responses": "/responses"}
 
+#: Where a key is asked about, by dialect: at those whose list of models is open to all.
+_ACCOUNTS = {"openrouter": "/key"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAIProvider(Server):
@@ -46,6 +49,12 @@ class OpenAIProvider(Server):
         """Ask for its list of models, with the key or without."""
         headers = await self._signed(clients) if signed else Sealed()
         return await get(clients.http(), self.url("/models"), headers, connect=self.connect)
+
+    async def account(self, clients: Clients) -> HttpExchange | None:
+        """Ask whose key it is, where that is a request of its own."""
+        if (path := _ACCOUNTS.get(self.dialect)) is None:
+            return None
+        return await get(clients.http(), self.url(path), await self._signed(clients), connect=self.connect)
 
     def url(self, path: str, model: str = "") -> str:
         """Where a request of that path goes."""

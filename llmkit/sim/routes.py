@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 from llmkit.sim.dialects import DIALECTS, OPENAI, Dialect
 from llmkit.sim.exchange import Wire
 
-Operation = Literal["generate", "count", "models"]
+Operation = Literal["generate", "count", "models", "key"]
 _PATH = re.compile(
     r"^(?:/(?P<dialect>" + "|".join(DIALECTS) + r"))?(?P<middle>(?:/openai|/api|/compatible)?)"
     r"(?P<version>(?:/v1beta|/v1alpha|/v1)?)/(?P<rest>.+)$"
@@ -58,6 +58,8 @@ def route(path: str, query: str, headers: Mapping[str, str]) -> Route | None:
     }
     if rest in fixed:
         return fixed[rest]
+    if rest == "key" and dialect.name == "openrouter":
+        return Route("openai.chat", "key", dialect)
     if rest == "models" or rest.startswith("models/"):
         return _models(rest.removeprefix("models").strip("/"), match["version"], query, headers, dialect)
     return None

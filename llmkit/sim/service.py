@@ -109,9 +109,13 @@ class Service:
             return self._refuse("openai.chat", Reject(404, f"Invalid URL ({request.method} {request.path})"))
         seen.wire, seen.dialect = where.wire, where.dialect.name
         try:
-            self._check_key(request, where.wire)
+            # OpenRouter's list is open to all; a key is looked at by a path of its own.
+            if where.operation != "models" or where.dialect.name != "openrouter":
+                self._check_key(request, where.wire)
             if where.operation == "models":
                 return self._models(where)
+            if where.operation == "key":
+                return self._plain(where.wire, {"data": {"label": "simulated", "usage": 0, "limit": None}})
             if request.method != "POST":
                 raise Reject(405, f"Method {request.method} is not allowed here.")
             return self._operate(request, where, seen)
@@ -138,8 +142,11 @@ class Service:
         listed = listings.listing(where.wire, where.dialect, where.model)
         if listed is None:
             raise refusals.no_such_model(where.wire, where.model)
-        headers = self._headers(where.wire, [("content-type", "application/json")])
-        return Plan(200, headers, dumps(listed).encode())
+        return self._plain(where.wire, listed)
+
+    def _plain(self, wire: Wire, answer: Mapping[str, Any]) -> Plan:
+        headers = self._headers(wire, [("content-type", "application/json")])
+        return Plan(200, headers, dumps(answer).encode())
 
     # -- a generation -------------------------------------------------------------------------
 

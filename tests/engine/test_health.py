@@ -97,6 +97,13 @@ class TestProviders:
         assert finding.state == "ok"
         assert "says nothing about the key" in finding.said
 
+    @pytest.mark.parametrize(("key", "state"), [(KEY, "ok"), ("some-other-key-0123456789", "problem")])
+    def test_where_the_list_is_open_the_key_is_asked_about_by_itself(self, guarded, key, state):
+        fields = {"type": "openrouter", "base_url": guarded.url + "/openrouter/v1", "api_key": key}
+        (finding,) = found(llmkit.doctor(session=session_of(main=fields), check=True), "main")
+        assert finding.state == state
+        assert ("the key is good" in finding.said) == (state == "ok")
+
     def test_without_any_the_simulator_answers_which_is_no_problem(self):
         report = llmkit.doctor(session=llmkit.Session({}))
         assert report.ok
