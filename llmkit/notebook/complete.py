@@ -106,7 +106,7 @@ def candidates(before: str, known: Known) -> tuple[str, list[str]]:
     word = words.pop() if words and not found[2][-1].isspace() else ""
     option = words[-1] if words else ""
     option = _SHORT.get(option, option)
-    if option == "--compare":
+    if option in ("--compare", "--tool"):
         word = word.rpartition(",")[2]
     offered: Iterable[str]
     if option in _VALUES:

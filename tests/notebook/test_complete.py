@@ -17,7 +17,14 @@ class Shape:
 
 KNOWN = Known(
     models=("luna", "sonnet", "sim/swift"),
-    variables={"table": Frame(), "shape": {"type": "object"}, "Shape": Shape, "search": len, "n": 1},
+    variables={
+        "table": Frame(),
+        "shape": {"type": "object"},
+        "Shape": Shape,
+        "search": len,
+        "tools": [len],
+        "n": 1,
+    },
     conversations=("research", "review"),
 )
 
@@ -37,6 +44,10 @@ KNOWN = Known(
         ("%%llm --schema s", "s", ["shape"]),
         ("%%llm --schema S", "S", ["Shape"]),
         ("%%llm -t se", "se", ["search"]),
+        ("%%llm -t search,to", "to", ["tools"]),
+        ("%%llm -t S", "S", []),
+        ("%%llm --ye", "--ye", ["--yes-tools"]),
+        ("%%llm --max-r", "--max-r", ["--max-rounds"]),
         ("%%llm -c re", "re", ["research", "review"]),
         ("%%llm -s so", "so", []),
         ("%%llm --temperature ", "", []),
