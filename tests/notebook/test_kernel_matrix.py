@@ -165,6 +165,29 @@ def test_a_program_runs_the_notebook_and_keeps_each_answer_once(
     assert "widgets" not in book.metadata
 
 
+TOOL = """import llmkit.sim
+from llmkit.sim import Say
+def look(city: str) -> str: return f'21 °C in {city}'
+call = Say(tools=[("look", {"city": "Oslo"})])
+llmkit.sim.default().script([call, "Warm.", call, call]);"""
+
+
+def test_a_tool_asks_and_a_question_ends_with_its_answer(kernel):
+    kernel.run(TOOL)
+    cell = kernel.send("%%llm sim/sage --no-history -t look\nThe weather?", stdin=True)
+    assert kernel.asked().startswith('Run look(city="Oslo")?')
+    kernel.answer("y")
+    assert kernel.finish(cell).status == "ok"
+    assert kernel.value("_llm.text") == "Warm."
+    for line, way in (("", kernel.interrupt), ("--timeout 1", lambda: None)):
+        cell = kernel.send(f"%%llm sim/sage --no-history -t look {line}\nThe weather?", stdin=True)
+        kernel.asked()
+        way()
+        assert kernel.finish(cell).status == "error"
+        assert kernel.value("_llm.complete") is False
+    assert kernel.run("llmkit.sim.default().reset()").status == "ok"
+
+
 def test_in_a_terminal_it_is_text_and_control_c_stops_it(python, kernel_environment):
     options = ["--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=nocolor"]
     environment = {**kernel_environment, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
