@@ -324,7 +324,7 @@ class LLMMagics(Magics):
 
     def _compare(self, inquiries: list[Inquiry], asked: Line, *, quiet: bool) -> Comparison:
         display = "none" if quiet else self.defaults.value("display") or ""
-        comparison = several.begin(inquiries, asked.repeat or 1, display)
+        comparison = several.begin(inquiries, asked.repeat or 1, display, block=not asked.bg)
         if asked.out:
             self._ip.user_ns[asked.out] = comparison
         several.follow(comparison, asked.out)

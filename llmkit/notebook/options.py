@@ -24,8 +24,8 @@ VALUED = (
 #: Options that do not go together. A comparison is no turn of a conversation, and has an answer for each model.
 _AT_ODDS = (
     ("--no-history", "-c"), ("--no-history", "--new"),
-    ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "--bg"), ("--compare", "-t"),
-    ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "--bg"), ("--repeat", "-t"),
+    ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "-t"),
+    ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "-t"),
     ("--bg", "-f"),
     *((many, way) for many in ("--compare", "--repeat") for way in ("--task", "--strategy")),
 )  # fmt: skip

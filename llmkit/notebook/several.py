@@ -28,8 +28,8 @@ def inquiries(inquiry: Inquiry, models: Iterable[str]) -> list[Inquiry]:
     return asked or [inquiry]
 
 
-def begin(asked: list[Inquiry], repeats: int, display: str) -> Comparison:
-    """Ask them all, and see the answers come; a budget is for all of them together."""
+def begin(asked: list[Inquiry], repeats: int, display: str, *, block: bool = True) -> Comparison:
+    """Ask them all, and see the answers come, while the cell waits or not (``--bg``); a budget is for all of them together."""
     from llmkit.jobs.compare import compare
 
     one = asked[0]
@@ -44,6 +44,7 @@ def begin(asked: list[Inquiry], repeats: int, display: str) -> Comparison:
             timeout=one.timeout,
             tag=one.tag,
             display=display,
+            block=block,
             **one.options,
         )
 

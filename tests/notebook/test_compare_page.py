@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+import llmkit
 from llmkit.core.errors import BadRequest, ServerError
 from llmkit.core.events import Done, Failed, Text
 from llmkit.core.messages import Message
@@ -303,6 +304,57 @@ class TestActs:
         assert grid.models == ["luna", "flash"]
         assert [pane["info"]["title"] for pane in comm.panes] == ["luna", "flash"]
         assert "sonnet" not in output.bundles[-1]["text/html"]
+
+
+class TestAgainstAServer:
+    """What the page asks for is sent, counted where it arrives."""
+
+    @pytest.fixture
+    def running(self, simulator, monkeypatch):
+        simulator.reset()
+        here = {"type": "openai", "api": "chat", "base_url": simulator.url + "/v1", "api_key": "k" * 9}
+        comm = Comm()
+
+        def display(module, comparison, shell, display):
+            return LiveGrid(
+                comparison,
+                output=Output(),
+                offer=lambda growing: ComparePage(comparison, comm, PLACE, growing, ("cell", 1)),
+            )
+
+        monkeypatch.setattr(
+            "llmkit.jobs.compare.kernel_shell", lambda: type("Shell", (), {"execution_count": 1})
+        )
+        monkeypatch.setattr("llmkit.jobs.compare.in_notebook", display)
+        cmp = llmkit.Session({"providers": {"here": here}}).compare(
+            "One?", [f"here/bench:tokens={n},rate=0,ttft=0" for n in (5, 6)]
+        )
+        comm.say("hello")
+        return cmp, comm
+
+    def test_a_retry_another_prompt_and_another_model(self, running, simulator):
+        cmp, comm = running
+        assert simulator.attempts == 2
+        comm.say("retry", pane=1)
+        assert cmp.wait()[1].status == "ok"
+        assert simulator.attempts == 3
+        comm.say("ask", prompt="Two?")
+        cmp.wait()
+        assert simulator.attempts == 5
+        comm.say("add", model="here/bench:tokens=7,rate=0,ttft=0")
+        cmp.wait()
+        asked = [entry.json["messages"][-1]["content"] for entry in simulator.settled()]
+        assert asked == ["One?"] * 3 + ["Two?"] * 3
+        assert [pane["info"]["status"] for pane in comm.panes] == ["ok"] * 3
+        assert comm.html(2) == render(cmp[2].text)
+        assert comm.now["prompt"]["text"] == "Two?"
+
+    def test_what_is_missing_is_asked_and_nothing_else(self, running, simulator):
+        cmp, comm = running
+        cmp[0].errand.status = "cancelled"
+        comm.say("missing")
+        assert [cell.status for cell in cmp.wait()] == ["ok", "ok"]
+        assert simulator.attempts == 3
 
 
 class TestTheMatrix:

@@ -64,6 +64,14 @@ def test_interrupting_it_keeps_what_was_done_and_ends_the_cell_in_a_line(kernel)
     assert kernel.value("[c.status for c in cmp]") == ["ok", "cancelled"]
 
 
+def test_in_the_background_other_cells_run_meanwhile(kernel):
+    ran = kernel.run(f"%%llm --compare swift,{SLOW} --bg -o cmp\nGo on.", cell="c9")
+    assert ran.status == "ok"
+    assert kernel.value("cmp.running") is True
+    kernel.run("cmp.stop(); cmp.wait();")
+    assert kernel.value("cmp[1].status") == "cancelled"
+
+
 def test_a_dry_run_shows_what_each_model_would_cost(kernel):
     ran = kernel.run("%%llm --compare swift,sage --dry-run\nHello")
     assert "To sim/swift" in ran.stdout
