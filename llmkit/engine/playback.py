@@ -22,6 +22,7 @@ from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.engine.structured import Shape
 from llmkit.ledger.store import Ledger
+from llmkit.models import aliases
 
 if TYPE_CHECKING:
     from llmkit.engine.call import Labels
@@ -45,6 +46,16 @@ class Playback:
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     shown: list[Event] = field(default_factory=list)
+
+    @property
+    def model(self) -> str:
+        """The model by the name that an attempt sent to it bears, so that in a table its replays stand with it. Who
+        served it then is in the reply."""
+        if self.source == "cache":
+            return self.request.model
+        place, name = aliases.split(self.request.model)  # a tape is asked before any name is looked up
+        reply = self.recording.reply
+        return name if place is not None and place == reply.provider else reply.model or self.request.model
 
     def launch(self) -> Stream:
         """Hand it to the I/O thread."""
@@ -133,7 +144,7 @@ class Playback:
             cell=self.labels.cell,
             tag=self.labels.tag,
             provider=reply.provider or self.source,
-            model=reply.model or self.request.model,
+            model=self.model,
             prompt_hash=key_of(self.recording.asked),
             simulated=reply.simulated,
         )
@@ -165,7 +176,7 @@ class Playback:
             call=self.id,
             attempt=self.before + 1,
             provider=reply.provider or self.source,
-            model=reply.model or self.request.model,
+            model=self.model,
             request=self.request,
             session=self.labels.session,
             notebook=self.labels.notebook,

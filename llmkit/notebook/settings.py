@@ -58,23 +58,27 @@ def doctor(_: LLMMagics, words: list[str]) -> Report:
 def usage(_: LLMMagics, __: list[str]) -> Listing:
     """This session by model. Simulated spending stands apart: it is marked, and in no total."""
     session = default_session()
-    frame = session.usage(session=session.id, simulated=True)
+    accounts = session.usage.where(session=session.id, simulated=True)
+    sums = accounts.by("provider", "model", "simulated", "currency").astype("object")
     rows = []
-    for (provider, model, simulated), part in frame.groupby(["provider", "model", "simulated"], dropna=False):
-        known = part["cost"].dropna()
-        cost = money(float(known.sum())) if len(known) else "unpriced"
-        if 0 < len(known) < len(part):
-            cost += f" and {len(part) - len(known)} unpriced"
-        told = [str(len(part)), *(_total(part[side]) for side in ("input", "output"))]
-        rows.append((f"{provider}/{model}", *told, f"{cost} (simulated)" if simulated else cost))
+    for line in sums.where(sums.notna(), None).to_dict("records"):
+        cost = "unpriced" if line["cost"] is None else _dollars(line["cost"], line["currency"])
+        if line["cost"] is not None and line["unpriced"]:
+            cost += f" and {line['unpriced']} unpriced"
+        prompt = [line[name] for name in ("input", "cache_read", "cache_write") if line[name] is not None]
+        told = (f"{line['attempts']:,}", _count(sum(prompt) if prompt else None), _count(line["output"]))
+        marked = f"{cost} (simulated)" if line["simulated"] else cost
+        rows.append((f"{line['provider']}/{line['model']}", *told, marked))
     notes = () if rows else ("Nothing was asked in this session yet.",)
-    return Listing(("model", "calls", "in", "out", "cost"), tuple(rows), notes)
+    return Listing(("model", "attempts", "in", "out", "cost"), tuple(rows), notes)
 
 
-def _total(counts: object) -> str:
-    known = counts.dropna()  # type: ignore[attr-defined]
-    unknown = len(counts) - len(known)  # type: ignore[arg-type]
-    return f"{int(known.sum()):,}" + (f" + {unknown} unknown" if unknown else "")
+def _dollars(cost: float, currency: str | None) -> str:
+    return money(cost) if currency in (None, "USD") else f"{money(cost)[1:]} {currency}"
+
+
+def _count(tokens: int | None) -> str:
+    return "?" if tokens is None else f"{tokens:,}"
 
 
 def budget(_: LLMMagics, words: list[str]) -> Listing:

@@ -105,3 +105,10 @@ def test_the_rounds_of_a_call_with_tools_are_one_call():
             session.ask("hi", model="p/sage", tools=[weather])
         assert tracked.calls == 1
         assert len(tracked.df) == 2
+
+
+def test_replays_stand_with_their_model(session):
+    for _ in range(2):
+        session.ask("hi", model="sim/sage:rate=5000", max_tokens=5, cache=True)
+    table = session.usage.by("model", simulated=True)
+    assert table[["model", "attempts"]].values.tolist() == [["sage:rate=5000", 2]]

@@ -40,6 +40,19 @@ def test_usage_is_by_model_and_marks_what_is_simulated(kernel):
     assert line.endswith("(simulated)")
 
 
+def test_a_replay_adds_no_tokens_and_no_line_of_its_own(kernel):
+    def line():
+        return next(
+            line.split() for line in shown(kernel, "usage").splitlines() if line.startswith("sim/json")
+        )
+
+    kernel.run("llmkit.ask('hi', model='sim/json', cache=True)")
+    before = line()
+    kernel.run("llmkit.ask('hi', model='sim/json', cache=True)")
+    assert (before[1], line()[1]) == ("1", "2")
+    assert line()[2:] == before[2:]
+
+
 def test_a_budget_is_set_shown_and_lifted(kernel):
     assert "day" in shown(kernel, "budget 2/day")
     assert kernel.value("[str(b.limit) for b in llmkit.default_session().budgets]") == ["2"]
