@@ -215,3 +215,18 @@ def test_an_unknown_mode_is_an_error(monkeypatch):
     monkeypatch.setenv("LLMKIT_DISPLAY", "loud")
     with pytest.raises(BadRequest, match="no display mode 'loud'"):
         mode_of()
+
+
+def test_an_answer_that_begins_anew_elsewhere_does_not_keep_the_old_words():
+    clock, output = Clock(), Recorder()
+    answer = LiveAnswer("a/x", output=output, clock=clock)
+    answer.start()
+    for event in (Text("half an"), Rerouted("a/x", "b/y", "It broke.", True), Text("the whole")):
+        clock.now += 1
+        answer.take([event])
+    frames = [bundle["text/html"] for _, bundle in output.updates]
+    assert "half an" in frames[0]
+    assert "a/x → b/y: It broke." in frames[1]
+    assert "half an" not in "".join(frames[1:])
+    assert "the whole" in frames[2]
+    assert "b/y" in frames[2], "the label is that of who writes"
