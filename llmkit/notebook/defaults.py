@@ -50,6 +50,8 @@ class LLMKit(Configurable):
     ).tag(config=True)
     yes_tools = Bool(False, help="Let tools run without asking.").tag(config=True)
     max_rounds = _above_zero(Integer, "How often tools may run before an answer must come.")
+    task = Unicode("", help="What cells that name no model are for: llmkit picks it.").tag(config=True)
+    strategy = Unicode("", help="How the model of cells that name none is picked.").tag(config=True)
     raw = Bool(False, help="Send prompts as they are: {{ }} means nothing.").tag(config=True)
     quiet = Bool(False, help="Show nothing; the reply is still returned.").tag(config=True)
     history = Bool(True, help="Do cells go on from the cells before?").tag(config=True)

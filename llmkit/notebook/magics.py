@@ -164,9 +164,12 @@ class LLMMagics(Magics):
         inquiry = self._inquiry(asked, model, Message.user(*parts, *attached), before)
         box, desk = self._tools(asked)
         inquiry = replace(inquiry, schema=None if shape is None else shape.schema, tools=box)
-        if asked.task is not None or asked.strategy is not None:
-            named = bool(asked.words or asked.model)
-            inquiry = routes.fitted(default_session(), inquiry, asked.task, asked.strategy, named=named)
+        named = model is not None and (
+            bool(asked.words or asked.model) or model != self.defaults.value("model")
+        )
+        task, strategy = self._picked(asked, named=named)
+        if task is not None or strategy is not None:
+            inquiry = routes.fitted(default_session(), inquiry, task, strategy, named=named)
         self.last = inquiry
         inquiries = several.inquiries(inquiry, asked.compare) if asked.several else [inquiry]
         notes += [note for note in (news, *(one.check() for one in inquiries)) if note]
@@ -224,6 +227,14 @@ class LLMMagics(Magics):
         if asked.model is None and "/" in first and self._knows(first):
             return first, rest.lstrip()
         return asked.model or self.defaults.value("model"), prompt
+
+    def _picked(self, asked: Line, *, named: bool) -> tuple[str | None, str | None]:
+        """By which task and strategy the model is picked. The settings are for cells that name no model."""
+        if asked.task or asked.strategy:
+            return asked.task, asked.strategy
+        if named or asked.several:
+            return None, None
+        return self.defaults.value("task"), self.defaults.value("strategy")
 
     def _knows(self, name: str) -> bool:
         try:

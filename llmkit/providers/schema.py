@@ -176,6 +176,8 @@ _ROUTE: Mapping[str, Kind] = {
 #: What cells of a notebook do where they don't say; ``notebook/defaults.py`` has the same names.
 CELL: Mapping[str, Kind] = {
     **{name: kind for name, kind in _ASKING.items() if name != "top_p"},
+    "task": Text(),
+    "strategy": Text(),
     "model": Text(),
     "budget": _POSITIVE,
     **dict.fromkeys(("raw", "quiet", "history", "yes_tools"), Flag()),
