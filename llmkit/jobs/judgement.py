@@ -207,7 +207,10 @@ class Judgement(Reported):
         repeats = max((cell.question.repeat for cell in self._answers.cells), default=1)
         said += sentences(self.differences, repeats)
         said += [one.sentence() for one in self.positions]
-        said += [one.sentence() for one in self.favours]
+        moved = {one.judge for one in self.positions if one.biased}
+        for own in self.favours:
+            because = " Its position bias may be the reason." if own.biased and own.judge in moved else ""
+            said.append(own.sentence() + because)
         said += [one.sentence() for one in self.agreements]
         if self.problems:
             said.append(

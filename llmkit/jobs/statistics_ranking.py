@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Part of a game added each way between those who met, so that who never lost is not infinitely strong.
 PRIOR = 0.1
 _DRAWS = 1_000
+_FEWEST = 6
 _SEED = 20_240_229
 _ROUNDS, _CLOSE = 5_000, 1e-8
 
@@ -41,7 +42,7 @@ def rank(games: Sequence[Game], *, prior: float = PRIOR, draws: int = _DRAWS) ->
     """The models of these games, the strongest first.
 
     Intervals come from drawing whole questions again and again (the same draws always), since the games of one
-    question are not independent. Fewer than two questions: no intervals.
+    question are not independent. Fewer than six questions give no intervals: they would feign to know.
 
     >>> games = [Game("luna", "sonnet", 1, question) for question in range(8)]
     >>> [place.model for place in rank(games)]
@@ -64,7 +65,7 @@ def rank(games: Sequence[Game], *, prior: float = PRIOR, draws: int = _DRAWS) ->
     strengths = fitted(wins.sum(axis=0)[None], prior=prior)[0]
     low: Any = [None] * len(models)
     high, first = low, low
-    if len(questions) > 1:
+    if len(questions) >= _FEWEST:
         dice = np.random.default_rng(_SEED)
         drawn = dice.multinomial(len(questions), np.full(len(questions), 1 / len(questions)), size=draws)
         tried = fitted(np.tensordot(drawn, wins, axes=1), prior=prior, met=wins.sum(axis=0))

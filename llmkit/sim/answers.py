@@ -20,6 +20,7 @@ from llmkit.sim.tasks import recognise, verse
 from llmkit.sim.texts import Draft
 from llmkit.sim.tokens import count, split
 from llmkit.sim.toolcalls import calls, reported
+from llmkit.sim.verdicts import verdict
 
 _REFUSAL = "I'm sorry, but I can't help with that."
 _FLOW = split(
@@ -84,7 +85,7 @@ def _said(brief: Brief) -> Answer:
         return Answer(thinking=_thinking(brief, "tools", made), calls=made)
     schema = ask.schema or told_schema(ask.system)
     if schema is not None:
-        text = dumps(example(schema, brief.text, brief.dice))
+        text = dumps(verdict(replace(ask, schema=schema)) or example(schema, brief.text, brief.dice))
         return Answer(text, _thinking(brief, "a schema"))
     name, draft = ("results", reported(brief)) if ask.results else _drafted(brief)
     if ask.json_mode or ask.model.style == "json":

@@ -117,6 +117,11 @@ def test_ties_make_more_games_necessary_and_equals_need_no_number():
     assert games_needed(3, 0) > 3
 
 
+def test_no_number_is_named_that_could_not_show_anything():
+    assert sign_test(5, 0) > 0.05 > sign_test(6, 0)
+    assert games_needed(1000, 1) == pairs_needed([1.0, 1.0, 1.0, 1.001]) == 6
+
+
 def test_the_number_of_pairs_that_it_asks_for_is_that_of_a_paired_test():
     # statsmodels.stats.power.TTestPower().solve_power(effect_size=0.5, alpha=0.05, power=0.8) = 33.4 by Student's t;
     # the normal distribution gives two less.

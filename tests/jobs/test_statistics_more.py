@@ -80,6 +80,7 @@ def test_ties_draw_models_together():
     assert rank(games(ties=20))[0].strength < rank(games())[0].strength
 
 
-def test_one_question_gives_no_intervals():
-    (first, _) = rank([Game("a", "b", 1, "one")])
+def test_a_few_questions_give_no_intervals():
+    (first, _) = rank([Game("a", "b", 1, question) for question in range(5)])
     assert (first.low, first.high, first.first) == (None, None, None)
+    assert rank([Game("a", "b", 1, question) for question in range(6)])[0].first == 1.0
