@@ -25,16 +25,14 @@ ASK = "%%llm sim/bench:rate=60,ttft=500 -t get_weather\nDo I need an umbrella in
 QUESTION = ".jp-Stdin-input:enabled"
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_a_cell_asks_before_a_tool_runs_and_keeps_what_came_of_it(browser, lab, screenshots, theme):
-    lab.theme(theme)
+def test_a_cell_asks_before_a_tool_runs_and_keeps_what_came_of_it(browser, lab, screenshots):
     with opened(browser, lab, code(SETUP, ASK, f"{ASK} Again?")) as book:
         page = book.page
         page.evaluate("() => { window.ran = 0; window.alert = () => { window.ran += 1 } }")
         book.run(0)
         book.start(1)
         page.wait_for_selector(QUESTION)
-        page.screenshot(path=screenshots / f"asks-{theme.lower()}.png")
+        page.screenshot(path=screenshots / "asks.png")
         assert 'Run get_weather(city="Oslo", days=2)?' in page.locator(".jp-Stdin-prompt").last.inner_text()
         assert "waits for your answer" in page.locator(".llmkit-tool").first.inner_text()
         page.keyboard.type("a")
@@ -42,7 +40,7 @@ def test_a_cell_asks_before_a_tool_runs_and_keeps_what_came_of_it(browser, lab, 
         page.wait_for_selector(".llmkit-footer")
         book.finish(1)
         page.locator("details.llmkit-tool").first.click()
-        page.screenshot(path=screenshots / f"answered-{theme.lower()}.png")
+        page.screenshot(path=screenshots / "answered.png")
         words = book.cell(1).locator(".llmkit-reply").inner_text()
         assert words.index("look that up") < words.index("Rome") < words.index("21 °C in both")
         assert book.cell(1).locator("img").count() == 0
