@@ -114,3 +114,9 @@ def test_many_prompts_are_a_table_that_the_keyboard_walks(browser, lab, screensh
         assert page.locator("tr[aria-selected=true]").inner_text().startswith("Question 3?")
         assert page.locator(".llmkit-cmp-mark[data-status=ok]").count() == 12
         page.screenshot(path=screenshots / "compare-matrix.png")
+
+        book.save()
+        page.goto(f"{lab.url}/doc/tree/matrix.ipynb?reset", wait_until="domcontentloaded")
+        # The same kernel, another page: it lives on where it was.
+        page.locator(".llmkit-cmp-label", has_text="Question 3?").wait_for(timeout=60_000)
+        assert page.locator(".llmkit-cmp-mark[data-status=ok]").count() == 12
