@@ -318,7 +318,7 @@ def tiles_html(shown: Sequence[Tile]) -> str:
     grid = "display:grid;gap:.6em;grid-template-columns:repeat(auto-fit,minmax(8.5em,1fr));margin:.5em 0"
     box = f"border:1px solid {LINE};border-radius:8px;padding:.5em .8em;min-width:0;overflow-wrap:anywhere"
     parts = [
-        f'<div style="{box}"><div style="{QUIET}">{escape(tile.name)}</div>'
+        f'<div role="group" aria-label="{escape(tile.name)}" style="{box}"><div style="{QUIET}">{escape(tile.name)}</div>'
         f'<div style="font-size:1.3em;line-height:1.45">{escape(tile.value)}</div>'
         f'<div style="{QUIET};min-height:1.2em">{escape(tile.note)}</div></div>'
         for tile in shown
@@ -337,7 +337,9 @@ def budgets_html(budgets: Sequence[Allowance], now: datetime | None = None) -> s
             told += f" · anew in {left // 60} h {left % 60:02d} min"
         parts.append(
             f'<div style="flex:1 1 15em"><div style="{QUIET}"><b>{escape(one.name)}</b> · {escape(told)}</div>'
-            f'<div style="height:.6em;border-radius:.3em;background:{LINE};overflow:hidden">'
+            f'<div role="progressbar" aria-label="budget {escape(one.name)}" aria-valuemin="0" aria-valuemax="100" '
+            f'aria-valuenow="{min(100, round(one.share * 100))}" '
+            f'style="height:.6em;border-radius:.3em;background:{LINE};overflow:hidden">'
             f'<div style="height:100%;width:{min(100.0, one.share * 100):.1f}%;background:{colour}"></div></div></div>'
         )
     if not parts:

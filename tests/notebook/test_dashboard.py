@@ -95,6 +95,10 @@ def test_a_budget_that_is_spent_looks_like_it():
     assert "$1.00 of $2.00 (50%) · anew in 3 h 00 min" in html
     assert "width:50.0%" in html
     assert "width:100.0%" in html
+    assert (
+        'role="progressbar" aria-label="budget day" aria-valuemin="0" aria-valuemax="100" aria-valuenow="50"'
+        in html
+    )
     assert "a&lt;b" in html
     assert views.budgets_html([]) == ""
 
