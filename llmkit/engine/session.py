@@ -321,6 +321,10 @@ class Session:
         # The jobs are a room above this one: it is asked by name, and only when it is wanted.
         return import_module("llmkit.jobs.compare").compare(prompt, models, session=self, **more)
 
+    def benchmark(self, model: str | Iterable[str], via: Any = None, **more: Any) -> Any:
+        """Measure how fast, dear and reliable a model is at several providers; see ``llmkit.benchmark``."""
+        return import_module("llmkit.jobs.benchmark").benchmark(model, via, session=self, **more)
+
     def map(self, data: Any, template: str, **more: Any) -> pd.DataFrame:
         """Ask a question for every row of a table; see ``llmkit.map``."""
         answered: pd.DataFrame = import_module("llmkit.jobs.map").map(data, template, session=self, **more)

@@ -52,7 +52,7 @@ def test_it_measures_what_differs_and_says_whether_that_is_chance(session):
 
 
 def test_few_rounds_bound_nothing_and_it_says_so(session):
-    bench = llmkit.benchmark([f"here/{QUICK}", f"there/{SLOW}"], repeats=2, session=session, progress=False)
+    bench = session.benchmark([f"here/{QUICK}", f"there/{SLOW}"], repeats=2, progress=False)
     assert bench.summary()[["ttft_low", "ttft_high"]].isna().all(axis=None)
     assert "can't be told apart" in str(bench)
     assert bench.plot("latency").table["calls"].tolist()
