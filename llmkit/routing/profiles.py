@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from llmkit.routing.needs import Need
 
 
+#: So many answers of a model, and their middle says how long its next one will be; a few may have been odd.
+_ENOUGH = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One model. ``named``: somebody asked for it by name. ``price`` is dollars for a million tokens of answer."""
@@ -63,7 +67,8 @@ def profile(
         return Profile(model=name, provider=place, facts=unknown, named=named, problem=error.what)
     full = f"{provider.name}/{model}"
     pace = known.pace(full)
-    answer = need.answer if pace is None or pace.output is None else pace.output
+    seen = pace is not None and pace.calls >= _ENOUGH
+    answer = pace.output if seen and pace is not None and pace.output is not None else need.answer
     if need.longest is not None:
         answer = min(answer, need.longest)
     used = Usage(input=need.tokens, output=int(answer), source="estimated")

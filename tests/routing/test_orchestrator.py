@@ -101,6 +101,13 @@ def test_the_latency_is_that_of_your_own_ledger(sim):
     assert orchestrator.route("chat", "latency-optimized").model == "cheap/swift"
 
 
+def test_a_few_short_answers_do_not_make_a_model_cheap(sim):
+    here = session(sim)
+    for _ in range(2):
+        here.ask("Say one word.", model="dear/swift", max_tokens=1)
+    assert Orchestrator(here).route("chat", "cost-optimized").model.startswith("cheap/")
+
+
 def test_a_cascade_asks_a_dearer_model_when_the_check_says_no(sim):
     orchestrator = Orchestrator(session(sim))
     asked = []
