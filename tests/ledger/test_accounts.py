@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import llmkit
@@ -64,6 +64,7 @@ def test_for_any_ledger_and_any_grouping_the_parts_are_the_whole(rows, columns):
 @settings(max_examples=15, deadline=None)
 @given(ROWS)
 def test_a_file_and_a_ledger_in_memory_are_read_alike(tmp_path_factory, rows):
+    assume(len({row["at"] for row in rows}) == len(rows))  # rows of one moment have no order
     path = tmp_path_factory.mktemp("alike") / "ledger.db"
     with Ledger.open(":memory:") as one, Ledger.open(path) as other:
         for row in rows:

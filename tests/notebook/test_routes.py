@@ -70,3 +70,14 @@ def test_tab_completes_tasks_and_strategies():
     assert "coding" in candidates("%%llm --task co", Known())[1]
     assert candidates("%%llm --strategy cas", Known())[1] == ["cascade"]
     assert "planning" in candidates("%llm route pl", Known())[1]
+
+
+def test_a_task_of_the_settings_is_for_cells_that_name_no_model(kernel):
+    kernel.run("%config LLMKit.task = 'coding'")
+    try:
+        kernel.run("%%llm -q --no-history -o picked\nWrite a function.")
+        kernel.run("%%llm swift -q --no-history -o named\nWrite a function.")
+        assert kernel.value("picked.route.task") == "coding"
+        assert kernel.value("(named.model, named.route)") == ("sim/swift", None)
+    finally:
+        kernel.run("%config LLMKit.task = ''")
