@@ -2,7 +2,8 @@
 
     python scripts/take_pictures.py [--all FOLDER]
 
-``--all`` also pictures every shipped notebook after *Run All*, into a folder of yours, to look at.
+``--all`` runs every shipped notebook instead and pictures its end, into a folder of yours, to look at; what the page's
+console complains of is printed.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def around(book: Any, first: int, last: int) -> dict[str, float]:
 
 
 def everything(browser: Any, lab: Lab, folder: Path) -> None:
-    """Each shipped notebook, run from top to bottom, as long pictures."""
+    """Each shipped notebook, run from top to bottom; the end of it, and whatever the console complained of."""
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         shutil.copy(path, lab.books / path.name)
         try:
@@ -92,11 +93,6 @@ def everything(browser: Any, lab: Lab, folder: Path) -> None:
                     timeout=90_000,
                 )
                 book.page.wait_for_timeout(1000)
-                high = book.page.evaluate(
-                    "() => document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').scrollHeight"
-                )
-                book.page.set_viewport_size({"width": 1180, "height": min(int(high) + 150, 12_000)})
-                book.page.wait_for_timeout(1500)
                 book.page.screenshot(path=folder / f"{path.stem}.png")
         except AssertionError as error:
             sys.stdout.write(f"{path.name}: {error}\n")
