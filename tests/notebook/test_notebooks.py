@@ -24,6 +24,7 @@ TIMES = (
     (r"[\d,]+ tok/s", "PACE tok/s"),
     (r" {2,}", "  "),
     ("─{2,}", "──"),
+    (r'style=\\"[^"]*\\"', "STYLE"),  # how it looks is tried elsewhere
     (r"(tokens in: \d|cost: ~\$)[^\\]*", "GUESSED"),  # which gets better with every call
 )
 
