@@ -2,10 +2,11 @@
 
     python -m benchmarks.compare_page [--panes 8] [--rate 200] [--seconds 20] [--screenshots FOLDER] [--json]
 
-The simulator streams into ``llmkit.compare(..., block=False)``; a page of Chromium watches. Halfway a reader scrolls one
-pane up, stops another, and runs a cell. Printed: messages and bytes on the websocket, the page's busy time
-(``TaskDuration``) as a share of all the time, gaps between frames, whether any word was lost, whether the reader kept
-the place, and whether the other cell ran. A machine with other work to do shows larger gaps.
+The simulator streams into ``llmkit.compare(..., block=False)``; a page of Chromium watches. Halfway a reader scrolls
+one pane up, stops another, and runs a cell. Printed: messages and bytes on the websocket, the page's busy time
+(``TaskDuration``, as processor time: what other programs take is not the page's doing) as a share of all the time,
+gaps between frames, whether any word was lost, whether the reader kept the place, and whether the other cell ran.
+A machine with other work to do shows larger gaps.
 """
 
 from __future__ import annotations
