@@ -51,7 +51,7 @@ def test_a_cell_compares_models_and_reads_without_a_kernel(browser, lab, screens
     with opened(browser, lab, cells) as book:
         book.run(0)
         book.run(1)
-        book.page.locator(".llmkit-compare").wait_for()
+        book.page.locator(".llmkit-compare").wait_for(state="attached")  # the living one stands over it
         book.page.screenshot(path=screenshots / "compared.png")
         saved = book.save()
     (shown,) = saved.cells[1].outputs
