@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from conftest import samples
 from markdown_it import MarkdownIt
 
 from llmkit.core.events import Done, Text, ToolCall, ToolResult
@@ -14,6 +14,8 @@ from llmkit.core.reply import Reply, Step
 from llmkit.notebook.live import LiveAnswer
 from llmkit.notebook.rounds import ON_A_LINE, SHOWN, Trail, Used, used
 from llmkit.notebook.static import reply_bundle
+
+HOSTILE = Path(__file__).parent / "data" / "hostile.jsonl"
 
 
 def call(name="look", id="1", **arguments):
@@ -25,7 +27,7 @@ def result(text, id="1", name="look", **more):
 
 
 def test_hostile_calls_and_results_are_text_in_every_form(look):
-    for hostile in samples("hostile"):
+    for hostile in map(json.loads, HOSTILE.read_text("utf-8").splitlines()):
         asked = ToolCallPart("1", hostile[:60], {"x": hostile})
         for each in (Used(asked, result(hostile)), Used(asked), Used(asked, doing=hostile)):
             assert look(each.html()).faults == [], hostile
