@@ -42,13 +42,13 @@ def cost_of(
     ``model`` is the name that served the call; where no list knows it, the name ``asked`` for is tried.
 
     ``overrides`` are the user's own prices for a million tokens: ``{"ollama/*": {"input": 0, "output": 0}}``;
-    a cache class without a price of its own costs what ``input`` costs.
+    a cache class without a price of its own costs what ``input`` costs. They may name the model as it was asked for.
 
     >>> used = Usage(input=1000, output=100, source="provider")
     >>> print(cost_of(used, provider="anthropic", model="claude-sonnet-5-5", at=datetime(2026, 11, 20)))
     $0.003
     """
-    cost = _own_cost(usage, provider, model, overrides)
+    cost = _own_cost(usage, provider, (model, asked or model), overrides)
     if cost is None:
         cost = _simulated(usage, provider, model)
     if cost is None:
@@ -177,8 +177,13 @@ def own_price(name: str, overrides: Overrides | None) -> OwnPrice | None:
     return OwnPrice(key, _rates(key, given), str(given.get("currency", "USD")))
 
 
-def _own_cost(usage: Usage, provider: str, model: str, overrides: Overrides | None) -> Cost | None:
-    own = own_price(f"{provider}/{model}", overrides)
+def _own_cost(
+    usage: Usage, provider: str, names: tuple[str, str], overrides: Overrides | None
+) -> Cost | None:
+    found = [(name, own_price(name, overrides)) for name in (f"{provider}/{name}" for name in names)]
+    # A name written out says more than a pattern.
+    first = sorted(found, key=lambda one: one[1] is None or one[1].key != one[0])
+    own = next((own for _, own in first if own is not None), None)
     if own is None:
         return None
     return _at_rates(usage, own.rates, Cost(source="override", currency=own.currency))

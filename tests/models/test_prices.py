@@ -288,6 +288,15 @@ def test_the_users_own_price_comes_first():
     assert (cost.amount, cost.source) == (Decimal("0.0045"), "override")
 
 
+def test_a_price_of_ones_own_holds_for_the_name_that_was_asked_for():
+    own = {"x/scholar": {"input": 1, "output": 2}, "x/*": {"input": 9, "output": 9}}
+    call = {"usage": used(input=1_000_000), "provider": "x", "at": NOW}
+    assert cost_of(**call, model="scholar-2026-11-01", asked="scholar", overrides=own).amount == 1
+    assert cost_of(**call, model="scholar", asked="best", overrides=own).amount == 1
+    assert cost_of(**call, model="other", asked="best", overrides=own).amount == 9
+    assert cost_of(**call, model="other", asked="scholar", overrides={"y/*": own["x/*"]}).amount is None
+
+
 def test_a_pattern_prices_a_whole_provider_and_the_longer_one_wins():
     own = {"ollama/*": {"input": 0, "output": 0}, "ollama/big*": {"input": "2", "output": "2"}}
     small = cost_of(used(input=1000, output=500), provider="ollama", model="llama", at=NOW, overrides=own)
