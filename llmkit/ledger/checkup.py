@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmkit.ledger.place import MEMORY, on_server, shown
+from llmkit.ledger.place import MEMORY, is_address, on_server, shown
 
 _ENDINGS = ("", "-wal", "-shm")
 
@@ -35,6 +35,10 @@ def look(path: str) -> Checkup:
     """
     if on_server(path):
         return _look_at_server(path)
+    if is_address(path):
+        return Checkup(
+            shown(path), exists=True, trouble="It is neither a file nor an address that is known here."
+        )
     file = Path(path)
     if path == MEMORY or not file.exists():
         return Checkup(path, exists=False)

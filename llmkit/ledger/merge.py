@@ -15,7 +15,7 @@ from pathlib import Path
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.file import connect, open_file
-from llmkit.ledger.place import on_server, shown
+from llmkit.ledger.place import is_address, on_server, shown
 from llmkit.ledger.schema import COLUMNS, ForeignDatabase, NewerSchema, check
 
 Place = str | os.PathLike[str]
@@ -56,6 +56,11 @@ def merge(into: Place, *sources: Place) -> Merged:
             )
     if on_server(os.fspath(into)):
         return _merge_into_server(os.fspath(into), [Path(source) for source in sources])
+    if is_address(os.fspath(into)):
+        raise BadRequest(
+            f"{shown(os.fspath(into))} is neither a file nor an address that is known here.",
+            hint="Name a file, or a database as postgresql://USER:PASSWORD@HOST/NAME.",
+        )
     target = Path(into)
     for source in sources:
         if target.exists() and Path(source).samefile(target):

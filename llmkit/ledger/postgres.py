@@ -179,9 +179,14 @@ def _value(value: Any) -> Any:
 def _conninfo(url: str) -> dict[str, Any]:
     psycopg = _package()
     try:
-        return dict(psycopg.conninfo.conninfo_to_dict(url))
+        given = dict(psycopg.conninfo.conninfo_to_dict(url))
     except psycopg.Error as error:
         raise Unreachable(_said(error)) from None
+    if not re.fullmatch(
+        r"[\d,]*", str(given.get("port") or "")
+    ):  # libpq would quote it, and it may be a password's half
+        raise Unreachable("its port is no number; in a password, / is written %2F, and @ %40")
+    return given
 
 
 def _said(error: Exception) -> str:

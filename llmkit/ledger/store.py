@@ -22,7 +22,7 @@ from llmkit.core.reply import Reply
 from llmkit.core.usage import Cost
 from llmkit.ledger import entry
 from llmkit.ledger.file import Opened, is_corrupt, open_file, open_memory, set_aside
-from llmkit.ledger.place import MEMORY, ledger_path, on_server, shown
+from llmkit.ledger.place import MEMORY, is_address, ledger_path, on_server, shown
 from llmkit.ledger.process import this_process
 from llmkit.ledger.query import Filter, Moment, unix_time
 from llmkit.ledger.schema import COLUMNS, Status
@@ -479,6 +479,12 @@ def _open(place: str) -> Opened:
         from llmkit.ledger.postgres import open_server
 
         return open_server(place)
+    if is_address(place):  # as a file's name it would make directories, one of them named after the password
+        return open_memory(
+            f"The ledger {shown(place)} is neither a file nor an address that is known here. This session's rows are "
+            "kept in memory only. Name a file, or a database as postgresql://USER:PASSWORD@HOST/NAME.",
+            stand_in=True,
+        )
     return open_file(place)
 
 
