@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from llmkit.core import errors as e
@@ -28,7 +29,7 @@ from llmkit.core.events import (
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
 from llmkit.core.route import Route, Tried
-from llmkit.core.usage import add_costs, add_usages
+from llmkit.core.usage import Cost, add_costs, add_usages
 from llmkit.engine.cached import CachedCall
 from llmkit.engine.call import Call, unforeseen
 from llmkit.engine.failover import Course, Health, Plan
@@ -149,6 +150,8 @@ class Routed:
         course = Course(self.plan.targets, self.health, gates.budget(""), most=self.plan.most)
         checked = False
         came_from: tuple[str, str, bool] | None = None
+        partial: Reply | None = None
+        held: _Passage | None = None
         while (target := course.next(checked=checked)) is not None:
             if came_from is not None:
                 origin, why, anew = came_from
@@ -168,6 +171,7 @@ class Routed:
                         return Done(self.whole(reply))
                     checked, came_from = True, (target, no, False)
                     self.rejected.append(reply)
+                    held = passage
                 case Failed(error, partial):
                     self.attempts += partial.attempts
                     self.route = self.route.then(Tried(target, error.kind, error.what, seconds))
@@ -178,9 +182,10 @@ class Routed:
                     if error.retryable:
                         course.failed()
                     checked, came_from = False, (target, error.what, passage.seen)
-        if self.rejected and not self.causes:  # the last word was no; it is still the best there is
+        if held is not None and not self.causes:  # the last word was no; it is still the best there is
+            held.release()
             return Done(self.whole(self.rejected.pop()))
-        return self.failed(self.all_failed(course))
+        return self.failed(self.all_failed(course), partial)
 
     async def ask(
         self, target: str, course: Course, thread: IOThread
@@ -192,7 +197,8 @@ class Routed:
         try:
             leg = await self.prepared(target, tries=1 if course.refuge else None)
         except e.LLMKitError as error:
-            return Failed(error, Reply(complete=False, attempts=0)), passage, None
+            nothing = Reply(cost=Cost(Decimal(0), source="not-billed"), complete=False, attempts=0)
+            return Failed(error, nothing), passage, None
         self.leg = leg
         leg.channel = passage
         call = thread.loop.create_task(leg.run(thread))
@@ -254,8 +260,12 @@ class Routed:
         """The answer, with what the ones that were not accepted took."""
         more: dict[str, Any] = {}
         if self.rejected:
-            more["usage"] = add_usages([*(one.usage for one in self.rejected), reply.usage])
-            more["cost"] = add_costs([*(one.cost for one in self.rejected), reply.cost])
+            unsent = (
+                reply.cost.source == "not-billed" and reply.usage.source == "unknown"
+            )  # and hides nothing
+            paid = self.rejected if unsent else [*self.rejected, reply]
+            more["usage"] = add_usages([one.usage for one in paid])
+            more["cost"] = add_costs([one.cost for one in paid])
         before = self.route.tried[:-1]
         if before and reply.complete:
             told = "; ".join(f"{one.model} did not ({one.why.rstrip('.') or one.outcome})" for one in before)

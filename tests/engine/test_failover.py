@@ -12,6 +12,7 @@ from llmkit.core import errors as e
 from llmkit.core.messages import ToolCallPart, ToolResultPart
 from llmkit.engine.breaker import Breaker, State
 from llmkit.engine.failover import Course, Health, Plan
+from llmkit.engine.loop import IOThread
 from llmkit.engine.retry import RetryBudget
 from llmkit.engine.tape import Tape
 from llmkit.sim import Say, Simulator
@@ -234,6 +235,31 @@ def test_a_check_that_says_no_has_the_next_one_asked_and_both_are_paid(sim):
     assert isinstance(events[0], llmkit.Rerouted), "an answer that is not accepted is not shown"
     assert "".join(event.text for event in events if isinstance(event, llmkit.Text)) == reply.text
     assert reply.usage.input > session.ask("hello", model="two/swift").usage.input
+
+
+@pytest.mark.parametrize("then", [{}, {"two": "status=401"}], ids=["cannot be asked", "refuses"])
+def test_where_one_was_not_accepted_and_the_rest_fail_the_error_says_what_was_paid_once(sim, then):
+    session = three(sim, then)
+    targets = ("one/swift", "two/swift" if then else "nowhere/swift")
+    with pytest.raises(e.AllTargetsFailed) as caught:
+        session.ask("hello", fallback=Plan(targets, accept=lambda _: False), cache=False)
+    paid = session.ask("hello", model="one/swift")
+    assert caught.value.partial.usage == paid.usage
+    assert caught.value.partial.cost.amount == paid.cost.amount
+
+
+def test_an_answer_that_was_not_accepted_is_shown_where_nobody_else_is_left(sim):
+    session = three(sim)
+
+    def check(_):
+        breaker = session.gates.on(IOThread.current()).breaker("two", "swift")
+        while not breaker.open:  # others see to that meanwhile
+            breaker.failed(e.Overloaded("It is down."))
+        return "too short"
+
+    events = list(session.stream("hello", fallback=Plan(("one/swift", "two/swift"), accept=check)))
+    assert events[-1].reply.text
+    assert "".join(event.text for event in events if isinstance(event, llmkit.Text)) == events[-1].reply.text
 
 
 def test_tools_go_on_at_the_model_that_answered(sim):
