@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.file import connect, open_file
@@ -74,7 +75,8 @@ def merge(into: Place, *sources: Place) -> Merged:
     done = Merged()
     with contextlib.closing(connect(str(target))) as db:
         for source in sources:
-            done += _take(db, Path(source))
+            with _told(source, target):
+                done += _take(db, Path(source))
     return done
 
 
@@ -115,7 +117,6 @@ def _take(db: sqlite3.Connection, source: Path) -> Merged:
 
 def _merge_into_server(address: str, sources: list[Path]) -> Merged:
     from llmkit.ledger.postgres import open_server
-    from llmkit.ledger.store import store
 
     done = Merged()
     try:
@@ -126,26 +127,62 @@ def _merge_into_server(address: str, sources: list[Path]) -> Merged:
         if not opened.writable:
             raise BadRequest(f"Nothing can be written to {shown(address)}.", why=opened.notice)
         for source in sources:
-            with contextlib.closing(connect(":memory:")) as near, _attached(near, source) as columns:
-                found = near.execute(f"SELECT {', '.join(columns)} FROM source.attempts ORDER BY rowid")  # noqa: S608
-                while rows := [dict(zip(columns, row, strict=True)) for row in found.fetchmany(_MANY)]:
-                    ids = json.dumps([row["id"] for row in rows])
-                    there = dict(
-                        db.execute(
-                            "SELECT id, settled FROM attempts WHERE id IN (SELECT value FROM json_each(?))",
-                            [ids],
-                        ).fetchall()
-                    )
-                    new = [row for row in rows if row["id"] not in there]
-                    settled = [
-                        row
-                        for row in rows
-                        if row["settled"] is not None and there.get(row["id"], row["settled"]) is None
-                    ]
-                    if new or settled:
-                        store(db, [{**dict.fromkeys(COLUMNS), **row} for row in (*new, *settled)])
-                    done += Merged(len(new), len(settled), len(rows) - len(new) - len(settled))
+            with _told(source, shown(address)), _whole(db):
+                done += _send(db, source)
     return done
+
+
+def _send(db: Any, source: Path) -> Merged:
+    """All rows of a source to a server, some thousands at a time."""
+    from llmkit.ledger.store import put
+
+    done = Merged()
+    with contextlib.closing(connect(":memory:")) as near, _attached(near, source) as columns:
+        found = near.execute(f"SELECT {', '.join(columns)} FROM source.attempts ORDER BY rowid")  # noqa: S608
+        while rows := [dict(zip(columns, row, strict=True)) for row in found.fetchmany(_MANY)]:
+            ids = json.dumps([row["id"] for row in rows])
+            there = dict(
+                db.execute(
+                    "SELECT id, settled FROM attempts WHERE id IN (SELECT value FROM json_each(?))",
+                    [ids],
+                ).fetchall()
+            )
+            new = [row for row in rows if row["id"] not in there]
+            settled = [
+                row
+                for row in rows
+                if row["settled"] is not None and there.get(row["id"], row["settled"]) is None
+            ]
+            if new or settled:
+                put(db, [{**dict.fromkeys(COLUMNS), **row} for row in (*new, *settled)])
+            done += Merged(len(new), len(settled), len(rows) - len(new) - len(settled))
+    return done
+
+
+@contextlib.contextmanager
+def _whole(db: Any) -> Iterator[None]:
+    """All that is written meanwhile, or nothing."""
+    db.execute("BEGIN")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # where the server is gone, so is what was begun there
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def _told(source: Place, target: Place) -> Iterator[None]:
+    """A database that fails in the middle is told of in words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise BadRequest(
+            f"{os.fspath(source)} could not be merged into {os.fspath(target)}.",
+            why=str(error),
+            hint="Nothing of it was taken. A broken file is mended with: sqlite3 FILE .recover",
+        ) from None
 
 
 @contextlib.contextmanager

@@ -503,12 +503,17 @@ def store(db: Any, rows: list[entry.Row]) -> None:
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        db.executemany(_UPSERT, rows)
+        put(db, rows)
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def put(db: Any, rows: list[entry.Row]) -> None:
+    """The same within a transaction that has begun."""
+    db.executemany(_UPSERT, rows)
 
 
 def _select(db: Any, where: str, values: list[Any]) -> list[_Cells]:

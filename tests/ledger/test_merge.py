@@ -102,6 +102,22 @@ def test_what_is_no_ledger_is_refused_and_nothing_is_changed(tmp_path, make, sai
     assert everything_in(team) == before
 
 
+def test_a_file_that_is_broken_further_in_is_told_of_and_nothing_is_changed(tmp_path):
+    team, odd = ledger_at(tmp_path / "team.db", "t1"), tmp_path / "odd.db"
+    with Ledger.open(odd) as ledger:
+        drafts = [
+            ledger.draft(call=f"c{n}", attempt=1, session="s", provider="p", model="m") for n in range(500)
+        ]
+        ledger.write(drafts)
+    content = bytearray(odd.read_bytes())
+    content[len(content) // 3 :] = b"Z" * (len(content) - len(content) // 3)
+    odd.write_bytes(content)
+    before = everything_in(team)
+    with pytest.raises(BadRequest, match="Nothing of it was taken"):
+        merge(team, odd)
+    assert everything_in(team) == before
+
+
 def test_a_ledger_is_not_merged_into_itself(tmp_path):
     anna = ledger_at(tmp_path / "anna.db", "a1")
     with pytest.raises(BadRequest, match="itself"):

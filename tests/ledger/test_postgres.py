@@ -227,3 +227,18 @@ def test_a_file_of_ones_own_is_merged_into_the_teams_ledger_as_often_as_one_like
     assert merge(url, tmp_path / "mine.db") == Merged(known=2)
     with Ledger.open(url) as team:
         assert {row["tag"]: row["status"] for row in team.rows()} == {"a": "ok", "b": "ok"}
+
+
+def test_a_merge_that_fails_on_the_way_leaves_nothing_behind(url, tmp_path, monkeypatch):
+    monkeypatch.setattr("llmkit.ledger.merge._MANY", 2)
+    with Ledger.open(tmp_path / "mine.db") as mine:
+        for tag in ("a", "b", "c", "bad"):
+            add(mine, tag=tag)
+    with Ledger.open(url), psycopg.connect(url, autocommit=True) as db:
+        db.execute("ALTER TABLE llmkit.attempts ADD CONSTRAINT good CHECK (tag <> 'bad')")
+        with pytest.raises(LLMKitError, match="could not be merged") as failed:
+            merge(url, tmp_path / "mine.db")
+        assert "hunter2" not in str(failed.value)
+        assert db.execute("SELECT count(*) FROM llmkit.attempts").fetchone() == (0,)
+        db.execute("ALTER TABLE llmkit.attempts DROP CONSTRAINT good")
+        assert merge(url, tmp_path / "mine.db") == Merged(added=4)
