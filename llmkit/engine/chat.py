@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -26,6 +25,7 @@ from llmkit.engine.conversation import Conversation, Turn
 from llmkit.engine.inputs import as_prompt
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.shortening import Summary
+from llmkit.engine.wholefile import write_whole
 from llmkit.engine.window import Trim
 from llmkit.providers.keys import mask
 
@@ -88,12 +88,7 @@ class Chat:
     ) -> Stream:
         """Ask, and get the answer as it is written. Takes what ``llmkit.stream`` takes, for this question."""
         asked = _question(prompt)
-        if self._settle_last():
-            raise BadRequest(
-                "The last question is still being answered.",
-                why="What it says would be missing from what is sent with this one.",
-                hint="Read it to its end, `.stop()` it, or ask a `chat.fork()`. Nothing was sent.",
-            )
+        self._refuse_while_answering()
         wanted = model or self.model
         system = more.pop("system", self.system)
         tools = tuple(more.pop("tools", self.tools))
@@ -147,7 +142,7 @@ class Chat:
         >>> [turn.asked.text for turn in chat.turns]
         ['Good morning']
         """
-        self._settle_last()
+        self._refuse_while_answering()
         at = range(len(self.turns))[self._at(number)]
         other = self.fork(at)
         reply = other.ask(prompt, **more)
@@ -277,17 +272,7 @@ class Chat:
         >>> chat.save("talk.json")  # doctest: +SKIP
         """
         self._settle_last()
-        file = Path(path).expanduser()
-        text = mask(json.dumps(self.to_json(), ensure_ascii=False, indent=1)) + "\n"
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return file
+        return write_whole(path, mask(json.dumps(self.to_json(), ensure_ascii=False, indent=1)) + "\n")
 
     @classmethod
     def load(
@@ -321,6 +306,14 @@ class Chat:
                 hint="Nothing was sent.",
             )
         return number
+
+    def _refuse_while_answering(self) -> None:
+        if self._settle_last():
+            raise BadRequest(
+                "The last question is still being answered.",
+                why="What it says would be missing from what is sent with this one.",
+                hint="Read it to its end, `.stop()` it, or ask a `chat.fork()`. Nothing was sent.",
+            )
 
     def _keep(self, turn: Turn) -> None:
         """Add what came of an answer that was stopped, if it can be gone on from."""

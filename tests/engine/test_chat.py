@@ -122,6 +122,17 @@ class TestGoingOn:
         chat.ask("and?", model="chat/swift")
         assert questions(chat)[-1] == "and?"
 
+    def test_nothing_is_edited_while_an_answer_is_written(self, session, simulator):
+        chat = llmkit.Chat("sim/bench:tokens=5000,rate=200,ttft=0", session=session)
+        chat.ask("hello", model="chat/swift")
+        stream = chat.stream("and?")
+        asked = simulator.attempts
+        with pytest.raises(BadRequest, match="still being answered"):
+            chat.edit(0, "good morning", model="chat/swift")
+        assert simulator.attempts == asked
+        stream.close()
+        assert questions(chat)[0] == "hello"
+
     def test_a_stream_that_was_dropped_holds_nothing_up(self, session):
         chat = llmkit.Chat("sim/bench:tokens=5000,rate=200,ttft=0", session=session)
         chat.stream("hello")
