@@ -25,6 +25,8 @@ from llmkit.engine.consent import Consent
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.engine.tool_loop import DEFAULT_ROUNDS
+from llmkit.engine.wholefile import write_whole
+from llmkit.providers.keys import mask
 from llmkit.routing.orchestrator import orchestrator
 from llmkit.routing.tasks import Task, task_of
 
@@ -164,24 +166,27 @@ class Agent:
         return (*self._before, *_answered(running.partial.turn))
 
     def save(self, path: str | Path) -> Path:
-        """Write the transcript to a file, as JSON."""
-        place = Path(path)
+        """Write the transcript to a file, as JSON: whole or not at all. Keys are not in it."""
         plain = {"llmkit-agent": _VERSION, "messages": [each.to_json() for each in self.transcript]}
-        place.write_text(json.dumps(plain, ensure_ascii=False, indent=1), "utf-8")
-        return place
+        return write_whole(path, mask(json.dumps(plain, ensure_ascii=False, indent=1)))
 
     def load(self, path: str | Path) -> Agent:
         """Go on from the transcript in a file, in place of one's own."""
+        file = Path(path).expanduser()
         try:
-            plain = json.loads(Path(path).read_text("utf-8"))
+            plain = json.loads(file.read_text("utf-8"))
             messages = tuple(Message.from_json(each) for each in plain["messages"])
-            version = plain["llmkit-agent"]
+            version = int(plain["llmkit-agent"])
+        except OSError as error:
+            raise BadRequest(
+                f"{file} can't be read.", why=error.strerror or "", hint="Name a file that `save` wrote."
+            ) from None
         except (KeyError, TypeError, ValueError) as error:
             raise BadRequest(
-                f"{path} holds no transcript of an agent.", why=f"{type(error).__name__}: {error}"
+                f"{file} holds no transcript of an agent.", why=f"{type(error).__name__}: {error}"
             ) from None
         if version > _VERSION:
-            raise BadRequest(f"{path} was written by a newer llmkit.", hint="Update llmkit to read it.")
+            raise BadRequest(f"{file} was written by a newer llmkit.", hint="Update llmkit to read it.")
         self._settled()
         self._running, self._before = None, messages
         return self

@@ -96,6 +96,27 @@ def test_its_transcript_goes_into_a_file_and_on_elsewhere(sim, here, tmp_path):
         second.load(path)
 
 
+def test_a_transcript_that_cannot_be_written_leaves_the_earlier_one_and_no_key_is_in_it(here, tmp_path):
+    said = llmkit.Message.user(f"My key is {'k' * 20}, keep it.")
+    path = llmkit.Agent("here/swift", session=here, transcript=[said]).save(tmp_path / "agent.json")
+    before = path.read_text("utf-8")
+    assert "k" * 20 not in before
+    unwritable = llmkit.Message.user("half a letter: \ud83d")
+    with pytest.raises(UnicodeEncodeError):
+        llmkit.Agent("here/swift", session=here, transcript=[unwritable]).save(path)
+    assert path.read_text("utf-8") == before
+    assert [file.name for file in tmp_path.iterdir()] == ["agent.json"]
+
+
+@pytest.mark.parametrize("text", ['{"llmkit-agent": "x", "messages": []}', "[]", "{", None])
+def test_what_is_no_transcript_is_refused_in_words(here, tmp_path, text):
+    path = tmp_path / "agent.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(e.BadRequest, match=r"no transcript|can't be read"):
+        llmkit.Agent("here/swift", session=here).load(path)
+
+
 def test_one_budget_is_for_all_its_runs(here):
     agent = llmkit.Agent(
         "here/swift", session=here, budget=llmkit.Budget("0.001", simulated=True), max_tokens=200
