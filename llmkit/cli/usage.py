@@ -24,7 +24,7 @@ _COLUMNS = ["started", "provider", "model", "status", "input", "output", "cost",
     metavar="COLUMN",
     help="Sums by a column, or by hour, day, week, month; may be given again.",
 )
-@click.option("--since", metavar="WHEN", help="7d, 12h, 2026-11-01, today.")
+@click.option("--since", metavar="WHEN", help="7d, 12h, 2026-11-01, today, yesterday, 'this month'.")
 @click.option("--until", metavar="WHEN")
 @click.option("-m", "--model", shell_complete=shell.models)
 @click.option("--provider", shell_complete=shell.providers)

@@ -247,7 +247,7 @@ def _ledger(seen: Seen) -> Iterator[Finding]:
             area,
             "unknown",
             "note",
-            f"{found.unknown_billed:,} attempts died with their process: they may have been billed",
+            f"{found.unknown_billed:,} without a bill (cut off, or their process died): they may have cost something",
             "`llmkit.usage.reconcile(bill)` compares with the provider's own figures.",
         )
     for name in found.set_aside:

@@ -85,6 +85,11 @@ def _figure_class() -> type[Any]:
         def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
             return bundle(self)
 
+        def _ipython_display_(self) -> None:  # plotly's own shows the figure alone, and IPython asks it first
+            from IPython.display import display
+
+            display(bundle(self), raw=True)  # type: ignore[no-untyped-call]  # IPython is untyped here
+
     return LedgerFigure
 
 

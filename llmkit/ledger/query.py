@@ -21,8 +21,9 @@ class Filter:
     """What ``usage(...)`` and ``rows(...)`` are asked for. ``None`` means: whatever it is.
 
     ``since`` is included, ``until`` is not. Both take a datetime (naive: local time), a date, a
-    timedelta (so long ago), "7d" ("90m", "12h", "2w": so long ago), ISO text, "today" or a UNIX time. ``model`` finds the name asked for, the name
-    served and "provider/model". Simulated attempts are left out unless they are asked for.
+    timedelta (so long ago), "7d" ("90m", "12h", "2w": so long ago), ISO text, "today", "yesterday", "this week",
+    "this month" (each its beginning, local time) or a UNIX time. ``model`` finds the name asked for, the name served
+    and "provider/model". Simulated attempts are left out unless they are asked for.
     """
 
     since: Moment | None = None
@@ -107,8 +108,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 def _read(text: str) -> datetime | date | timedelta:
     written = text.strip().lower()
-    if written == "today":
-        return datetime.now(UTC).astimezone().date()
+    if written in ("today", "yesterday", "this week", "this month"):
+        today = datetime.now(UTC).astimezone().date()
+        back = {"yesterday": 1, "this week": today.weekday(), "this month": today.day - 1}.get(written, 0)
+        return today - timedelta(days=back)
     if (ago := _AGO.fullmatch(written)) is not None:
         return timedelta(**{_UNITS[ago[2]]: float(ago[1])})
     try:
@@ -116,7 +119,8 @@ def _read(text: str) -> datetime | date | timedelta:
     except ValueError:
         raise BadRequest(
             f"Not a moment: {text!r}.",
-            hint="Write it like 2026-11-20, 2026-11-20T14:00, today, or 7d (s, m, h, d, w: so long ago).",
+            hint="Write it like 2026-11-20, 2026-11-20T14:00, today, yesterday, this week, this month, or 7d "
+            "(s, m, h, d, w: so long ago).",
         ) from None
     return moment
 

@@ -66,7 +66,8 @@ def _ask(prompt: str) -> str:
         raise MissingKey(
             "The key can't be asked for here.",
             why="This front end takes no input.",
-            hint="Set it in a terminal with `llmkit keys set PROVIDER`, or in the environment before the start.",
+            hint="Set it in the environment before the start, or in a terminal with `llmkit keys set PROVIDER` (which "
+            "needs a keyring).",
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import keyword
 import re
 import shlex
@@ -93,7 +94,7 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
     except ValueError as error:  # an unclosed quote
         raise usage_error(f"{error}.") from None
     except UsageError as error:
-        raise usage_error(str(error)) from None
+        raise usage_error(f"{str(error).rstrip('.')}. {_meant(shlex.split(line))}") from None
     values = vars(parsed)
     if (name := values["out"]) is not None and (not name.isidentifier() or keyword.iskeyword(name)):
         raise usage_error(f"-o takes the name of a variable, not {name!r}")
@@ -105,6 +106,14 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
         if _is_given(asked, one) and _is_given(asked, other):
             raise usage_error(f"{one} does not go with {other}")
     return asked
+
+
+def _meant(words: list[str]) -> str:
+    for word in words:
+        if word.startswith("--") and word not in (*FLAGS, *VALUED):
+            near = difflib.get_close_matches(word, (*FLAGS, *VALUED), n=1)
+            return f"Did you mean {near[0]}?" if near else ""
+    return ""
 
 
 def _is_given(asked: Line, option: str) -> bool:
@@ -136,7 +145,8 @@ def read_prompt_line(parser: MagicArgumentParser, line: str) -> tuple[Line, str]
 
 def usage_error(what: str, usage: str = USAGE) -> UsageError:
     """One line that says what is wrong and how it is written."""
-    return UsageError(f"{what[:1].upper()}{what[1:].rstrip('.')}. Usage: {usage}")
+    said = f"{what[:1].upper()}{what[1:]}".rstrip(". ")
+    return UsageError(f"{said}{'' if said.endswith('?') else '.'} Usage: {usage}")
 
 
 def is_name(text: str) -> bool:

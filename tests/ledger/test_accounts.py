@@ -145,6 +145,17 @@ def test_today_begins_at_midnight():
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "day"), [("today", 19), ("yesterday", 18), ("this week", 16), ("This month", 1)]
+)
+def test_a_day_a_week_and_a_month_may_be_said_in_words(monkeypatch, written, day):
+    thursday = datetime(2026, 11, 19, 15, 30).astimezone()
+    monkeypatch.setattr(
+        "llmkit.ledger.query.datetime", type("Then", (datetime,), {"now": lambda _: thursday})
+    )
+    assert unix_time(written) == datetime(2026, 11, day).astimezone().timestamp()
+
+
 def test_a_moment_that_is_none_says_how_to_write_one(ledger):
     with pytest.raises(BadRequest, match="7d"):
         accounts(ledger)(since="last tuesday")

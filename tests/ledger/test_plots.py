@@ -107,6 +107,15 @@ def test_a_notebook_keeps_the_figure_and_a_table_and_nothing_from_elsewhere(book
     assert "<script" not in bundle["text/html"]
 
 
+def test_what_a_cell_shows_is_what_a_notebook_keeps(book, monkeypatch):
+    from IPython.core.formatters import DisplayFormatter
+
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda forms, raw: shown.append((set(forms), raw)))
+    assert DisplayFormatter().format(book.plot("cost")) == ({}, {})  # it has shown itself
+    assert shown == [({"application/vnd.plotly.v1+json", "text/html", "text/plain"}, True)]
+
+
 def test_model_names_are_escaped_in_the_table(ledger):
     add(ledger, model="<script>alert(1)</script>")
     assert "<script" not in accounts(ledger).plot()._repr_mimebundle_()["text/html"]
