@@ -88,7 +88,9 @@ def _figure_class() -> type[Any]:
         def _ipython_display_(self) -> None:  # plotly's own shows the figure alone, and IPython asks it first
             from IPython.display import display
 
-            display(bundle(self), raw=True)  # type: ignore[no-untyped-call]  # IPython is untyped here
+            # JupyterLab adds a picture when it saves; whoever converts that would take an HTML table instead of it.
+            shown = {form: value for form, value in bundle(self).items() if form != "text/html"}
+            display(shown, raw=True)  # type: ignore[no-untyped-call]  # IPython is untyped here
 
     return LedgerFigure
 
@@ -100,7 +102,7 @@ def bundle(made: Any) -> dict[str, Any]:
     forms: dict[str, Any] = {
         "application/vnd.plotly.v1+json": json.loads(made.to_json()),
         "text/html": _html(made.table, made._name),
-        "text/plain": f"{made._name}\n{made.table.head(_TABLE_ROWS).to_string(index=False)}",
+        "text/plain": f"{made._name}\n{_plain(made)}",
     }
     if made._png or (made._png is None and os.environ.get("LLMKIT_DISPLAY") == "final"):
         forms |= _picture(made)
@@ -118,6 +120,14 @@ def _picture(made: Any) -> dict[str, Any]:
     except Exception as failure:  # noqa: BLE001 - a browser that won't start must not take the plot away
         return {"text/markdown": f"*No picture: {type(failure).__name__}*"}
     return {"image/png": base64.b64encode(picture).decode()}
+
+
+def _plain(made: Any) -> str:
+    if made.table.empty:
+        return "\n".join(note.text for note in made.layout.annotations) or "Nothing to draw."
+    more = len(made.table) - _TABLE_ROWS
+    rest = f"\n… and {more:,} rows more." if more > 0 else ""
+    return f"{made.table.head(_TABLE_ROWS).to_string(index=False)}{rest}"
 
 
 def _html(table: pd.DataFrame, title: str) -> str:

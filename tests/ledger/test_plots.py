@@ -113,7 +113,7 @@ def test_what_a_cell_shows_is_what_a_notebook_keeps(book, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda forms, raw: shown.append((set(forms), raw)))
     assert DisplayFormatter().format(book.plot("cost")) == ({}, {})  # it has shown itself
-    assert shown == [({"application/vnd.plotly.v1+json", "text/html", "text/plain"}, True)]
+    assert shown == [({"application/vnd.plotly.v1+json", "text/plain"}, True)]
 
 
 def test_model_names_are_escaped_in_the_table(ledger):
