@@ -97,7 +97,9 @@ def load(path: str | os.PathLike[str]) -> Baseline:
     head: Mapping[str, Any] = {}
     cells: list[Cell] = []
     given: list[Mapping[str, float | None]] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(
+        text.removesuffix("\n").split("\n"), 1
+    ):  # a line ends here and nowhere else
         try:
             plain = json.loads(line)
             if number == 1:

@@ -80,6 +80,14 @@ def test_failed_answers_and_conversations_are_saved_too(session, simulator, tmp_
     assert changes.regressions() == []
 
 
+def test_characters_that_end_lines_elsewhere_are_read_as_they_were_written(session, simulator, tmp_path):
+    said = "one\u2028two\u2029three\x85four\x1cfive\r\nsix"
+    simulator.reset()
+    simulator.script({"Count.": said})
+    cmp = session.compare("Count.", SWIFT)
+    assert load(cmp.save(tmp_path / "some.jsonl"))[0].text == said
+
+
 def test_no_key_is_in_the_file(session, simulator, tmp_path, monkeypatch):
     simulator.reset()
     monkeypatch.setenv("OPENAI_API_KEY", "sk-" + "proj-" + "Zq9" * 12)
