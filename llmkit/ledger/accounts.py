@@ -222,9 +222,9 @@ class Accounts:
         return int((frame["status"] != "pending").sum())
 
     def __repr__(self) -> str:
-        return (
-            f"<usage of {self._ledger().path}: usage() is the table; .by .total .plot .summary ... ask more>"
-        )
+        path = str(self._ledger().path)
+        place = "a ledger in memory" if path == ":memory:" else path
+        return f"<usage of {place}: call it for the table; .by .total .plot .summary ... ask more>"
 
 
 class Purge:
