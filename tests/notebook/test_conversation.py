@@ -318,3 +318,8 @@ def test_a_malformed_line_is_told(kernel, line, says):
     ran = ask(kernel, "hi", line)
     assert says in ran.stderr
     assert "Usage" in ran.stderr
+
+
+def test_a_misspelt_option_is_answered_with_the_nearest(kernel):
+    ran = kernel.run("%%llm sage --otput x\nHello")
+    assert "Did you mean --out? Usage: %%llm" in ran.stderr
