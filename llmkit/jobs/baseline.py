@@ -97,9 +97,10 @@ def load(path: str | os.PathLike[str]) -> Baseline:
     head: Mapping[str, Any] = {}
     cells: list[Cell] = []
     given: list[Mapping[str, float | None]] = []
-    for number, line in enumerate(
-        text.removesuffix("\n").split("\n"), 1
-    ):  # a line ends here and nowhere else
+    lines = text.split("\n")  # a line ends here and nowhere else
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
         try:
             plain = json.loads(line)
             if number == 1:
