@@ -24,12 +24,13 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.shaping import Flow
 from llmkit.engine.structured import Shape
 from llmkit.engine.structured_partial import PartialJson
-from llmkit.engine.waker import Waker, settle
+from llmkit.engine.waker import LOOK_UP_SECONDS, Waker, settle
 
 if TYPE_CHECKING:
     from llmkit.engine.tool_runs import Workplace
 
-LOOK_UP_SECONDS = 0.05
+#: A coroutine is woken by what comes; so often it looks whether its call is overdue.
+_OVERDUE_SECONDS = 0.25
 _CLOSE_SECONDS = 0.5
 #: A call ends at its deadline by itself. Where it can't (a hook blocks the I/O thread), its caller stops
 #: waiting so much later.
@@ -77,10 +78,12 @@ class Channel:
         loop = asyncio.get_running_loop()
         arrived = loop.create_future()
         clock = loop.call_later(seconds, settle, arrived)
-        self._wake = partial(Waker.of(loop).wake, arrived)
+        waker = Waker.of(loop)
+        self._wake = partial(waker.wake, arrived)
         try:
             if self._batches.empty():  # else it came in between
-                await arrived
+                with waker.looking_up():
+                    await arrived
             return self._out(self._batches.get_nowait())
         except Empty:
             return None
@@ -189,7 +192,7 @@ class Stream:
             self._place.awaited()
         try:
             while self._terminal is None:
-                batch = await self._channel.aget(LOOK_UP_SECONDS) or self._overdue()
+                batch = await self._channel.aget(_OVERDUE_SECONDS) or self._overdue()
                 if batch is not None:
                     self._note(batch)
                     for event in batch:
@@ -205,7 +208,7 @@ class Stream:
             self._place.awaited()
         try:
             while self._terminal is None:
-                batch = await self._channel.aget(LOOK_UP_SECONDS) or self._overdue()
+                batch = await self._channel.aget(_OVERDUE_SECONDS) or self._overdue()
                 if batch is not None:
                     self._note(batch)
         finally:

@@ -10,8 +10,11 @@ import asyncio
 import threading
 import weakref
 from collections import deque
-from contextlib import suppress
-from typing import ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import ClassVar, Final
+
+LOOK_UP_SECONDS: Final = 0.05
 
 
 class Waker:
@@ -26,6 +29,8 @@ class Waker:
         self._loop = weakref.ref(loop)
         self._due: deque[asyncio.Future[None]] = deque()
         self._rung = False
+        self._waiting = 0
+        self._ticking = False
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Waker:
@@ -49,6 +54,24 @@ class Waker:
             self._ring()
         else:
             mine.call_soon(self._ring)
+
+    @contextmanager
+    def looking_up(self) -> Iterator[None]:
+        """While somebody waits, the loop itself looks up now and then, so that an interrupt gets through; once for
+        all, as a clock for each of a hundred streams would keep the loop busy."""
+        self._waiting += 1
+        if not self._ticking:
+            self._beat()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    def _beat(self) -> None:
+        loop = self._loop()
+        self._ticking = self._waiting > 0 and loop is not None
+        if self._ticking and loop is not None:
+            loop.call_later(LOOK_UP_SECONDS, self._beat)
 
     def _ring(self) -> None:
         loop = self._loop()

@@ -123,7 +123,7 @@ session.close()
 print(f"closed in {time.monotonic() - began:.3f} s")
 thread = IOThread.current()
 print([row["status"] for row in session.ledger.rows(simulated=True)].count("cancelled"))
-print(all(stream.reason for stream in (each.signal for each in streams)), len(thread._tasks))
+print(all(stream.reason for stream in (each.signal for each in streams)), sum(not task.done() for task in list(thread._tasks)))
 print(session.ask("hello", model="sim/swift").complete)
 """
     )
