@@ -129,6 +129,11 @@ def facts(provider: str, model: str) -> ModelFacts:
     model = model.removeprefix("models/")
     if provider == "sim":
         return _simulated(model)
+    return _shipped(provider, model)
+
+
+@functools.lru_cache(maxsize=1024)  # every call asks some times, and the file does not change
+def _shipped(provider: str, model: str) -> ModelFacts:
     full = f"{provider}/{model}"
     plain = _models().get(full)
     if plain is None and (undated := _DATED.sub("", full)) != full:
