@@ -266,7 +266,8 @@ class Call:
         """Stopped, at whatever point; an answer that was over by then stays what it was."""
         attempt = self.attempt
         if attempt is not None and attempt.over is not None:
-            return attempt.settle(attempt.over)
+            end = attempt.settle(attempt.over)
+            return self.shaped(end.reply) if isinstance(end, Done) else end
         return self.failed(stopped(self.request.signal))
 
     def failed(self, error: e.LLMKitError) -> Failed:

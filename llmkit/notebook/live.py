@@ -71,13 +71,17 @@ class DisplayOutput:
 
     def show(self, bundle: Bundle) -> None:
         """Publish it under a new display id."""
-        from IPython.display import display
+        from IPython.display import DisplayHandle
 
-        self._handle = display(dict(bundle), raw=True, display_id=True)
+        self._handle = DisplayHandle()  # there before it is published: an interrupt may come in between
+        self._handle.display(dict(bundle), raw=True)
 
     def update(self, bundle: Bundle) -> None:
         """Replace it wherever that display id is shown."""
-        self._handle.update(dict(bundle), raw=True)
+        if self._handle is None:
+            self.show(bundle)
+        else:
+            self._handle.update(dict(bundle), raw=True)
 
 
 class LiveAnswer:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+
+import pytest
 
 import llmkit
 from llmkit.engine.loop import STARTS_A_TURN, IOThread
@@ -50,3 +53,17 @@ def test_calls_that_had_not_begun_when_the_thread_stops_are_ended_too() -> None:
         IOThread.current().stop()
         ends = [list(stream)[-1] for stream in streams]
     assert {type(end) for end in ends} == {llmkit.Failed}
+
+
+def test_an_answer_that_is_stopped_when_it_is_over_has_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = llmkit.Signal.never()
+
+    async def rest(_chunks: object) -> None:
+        stop.abort("too late")
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr("llmkit.engine.attempt.rest", rest)
+    with Simulator() as simulator, session_on(simulator) as session:
+        simulator.script(['{"name": "Ada", "age": 36}'])
+        reply = session.ask("Who?", model="here/sage", schema="name, age int", signal=stop)
+    assert reply.data == {"name": "Ada", "age": 36}

@@ -230,3 +230,22 @@ def test_an_answer_that_begins_anew_elsewhere_does_not_keep_the_old_words():
     assert "half an" not in "".join(frames[1:])
     assert "the whole" in frames[2]
     assert "b/y" in frames[2], "the label is that of who writes"
+
+
+def test_an_output_whose_first_sending_was_interrupted_can_be_ended(monkeypatch):
+    from IPython.display import DisplayHandle
+
+    from llmkit.notebook.live import DisplayOutput
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    sent = []
+    output = DisplayOutput()
+    with monkeypatch.context() as patch:
+        patch.setattr(DisplayHandle, "display", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            output.show({"text/plain": "…"})
+    monkeypatch.setattr(DisplayHandle, "update", lambda _, bundle, **__: sent.append(bundle))
+    output.update({"text/plain": "interrupted"})
+    assert sent == [{"text/plain": "interrupted"}]
