@@ -15,7 +15,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import BadRequest
-from llmkit.core.events import Event
 from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.core.usage import Cost, Usage
@@ -23,7 +22,7 @@ from llmkit.engine.budget import Budget
 from llmkit.engine.session import Session
 from llmkit.engine.stream import Stream
 from llmkit.jobs.grid import Cell, as_models, check, rows
-from llmkit.jobs.pump import Errand, Watcher, run
+from llmkit.jobs.pump import Counting, Errand, Watcher, run
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
 from llmkit.jobs.tally import Tally
 from llmkit.jobs.verdicts import Opinion, Verdict
@@ -213,7 +212,7 @@ class Bench:
                 one.errand.again()
         self._budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
         stop = Signal.never() if signal is None else signal | Signal.never()
-        watcher = _Counting(self, self._display() if shown else Watcher())
+        watcher = Counting(self.tally.add, self._display() if shown else Watcher())
         watcher.start()
         errands = [one.errand for one in self.hearings]
         self.interrupted = run(errands, at_once=at_once, stop=stop, watcher=watcher)
@@ -282,28 +281,6 @@ class Bench:
     def _display(self) -> Watcher:
         shell = kernel_shell()
         return TerminalLine(self.line) if shell is None else in_notebook("progress", self.line, shell)
-
-
-class _Counting(Watcher):
-    """Counts what calls cost as they end, and passes everything on to the display."""
-
-    def __init__(self, bench: Bench, display: Watcher) -> None:
-        self._bench = bench
-        self._display = display
-
-    def start(self) -> None:
-        self._display.start()
-
-    def look(self) -> None:
-        self._display.look()
-
-    def end(self) -> None:
-        self._display.end()
-
-    def hear(self, errand: Errand, batch: list[Event]) -> None:
-        if errand.over:
-            self._bench.tally.add(errand)
-        self._display.hear(errand, batch)
 
 
 def asked_of(first: Cell, second: Cell) -> str:

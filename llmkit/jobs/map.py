@@ -14,14 +14,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.core.errors import BadRequest, LLMKitError
-from llmkit.core.events import Event
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import budget as budget_of
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.jobs import accessor, rows
 from llmkit.jobs.grid import at_once_from, check
-from llmkit.jobs.pump import Errand, Watcher, run
+from llmkit.jobs.pump import Counting, Errand, Watcher, run
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
 from llmkit.jobs.tally import Tally
 
@@ -102,7 +101,7 @@ class _Job:
         self.began = time.monotonic()
 
     def go(self, at_once: int, held: AbstractContextManager[Any], *, shown: bool) -> None:
-        watcher = _Counting(self, self.display() if shown else Watcher())
+        watcher = Counting(self.count, self.display() if shown else Watcher())
         watcher.start()
         for errand in self.errands:
             if errand.over:
@@ -139,28 +138,6 @@ class _Job:
             told.append("interrupted")
         told += self.tally.told()
         return " · ".join([*told, f"{time.monotonic() - self.began:.1f} s"])
-
-
-class _Counting(Watcher):
-    """Counts what ends, and passes everything on to the display."""
-
-    def __init__(self, job: _Job, display: Watcher) -> None:
-        self._job = job
-        self._display = display
-
-    def start(self) -> None:
-        self._display.start()
-
-    def look(self) -> None:
-        self._display.look()
-
-    def end(self) -> None:
-        self._display.end()
-
-    def hear(self, errand: Errand, batch: list[Event]) -> None:
-        if errand.over:
-            self._job.count(errand)
-        self._display.hear(errand, batch)
 
 
 def _errand(

@@ -101,6 +101,32 @@ class Watcher:
         return True
 
 
+class Counting(Watcher):
+    """Counts what ends, and passes everything on to the display."""
+
+    def __init__(self, count: Callable[[Errand], object], display: Watcher) -> None:
+        self._count = count
+        self._display = display
+
+    def start(self) -> None:
+        """The display begins."""
+        self._display.start()
+
+    def look(self) -> None:
+        """The display's chance."""
+        self._display.look()
+
+    def end(self) -> None:
+        """The display ends."""
+        self._display.end()
+
+    def hear(self, errand: Errand, batch: list[Event]) -> None:
+        """Count it where it is over; the display hears it too."""
+        if errand.over:
+            self._count(errand)
+        self._display.hear(errand, batch)
+
+
 def run(errands: Iterable[Errand], *, at_once: int, stop: Signal, watcher: Watcher) -> bool:
     """Run every waiting errand, at most so many at once, to the end of the last one; was it interrupted?
 

@@ -89,7 +89,7 @@ def test_numbers_that_are_none_are_refused() -> None:
 
 
 def test_the_plot_shows_the_cheapest_of_the_comparison() -> None:
-    pytest.importorskip("plotly")
+    pytest.importorskip("plotly", reason="plotly is not installed here")
     figure = book().plot("claude", tokens_in=1000, tokens_out=500, top=5)
     drawn = sorted(x for trace in figure.data for x in trace.x)
     assert drawn == book().compare("claude", tokens_in=1000, tokens_out=500)["cost"].head(5).tolist()
