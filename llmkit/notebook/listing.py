@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,13 +42,23 @@ class Listing:
         head = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in self.head)
         cells = [[f'<td style="{_CELL}">{escape(cell)}</td>' for cell in row] for row in self.rows]
         rows = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
-        notes = "".join(f'<div style="{QUIET}">{escape(note)}</div>' for note in self.notes)
+        notes = "".join(f'<div style="{QUIET}">{_marked(note)}</div>' for note in self.notes)
         table = (
             f'<table style="margin:0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
             if rows
             else ""
         )
         return f'<div class="tex2jax_ignore mathjax_ignore">{table}{notes}</div>'
+
+
+def _marked(note: str) -> str:
+    """A note for a page: what stands between backticks is code, and its lines stay lines.
+
+    >>> _marked("Run `a<b`.")
+    'Run <code>a&lt;b</code>.'
+    """
+    words = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(note))
+    return words.replace("\n", "<br>")
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -14,8 +14,10 @@ from llmkit.engine.health import Report
 from llmkit.engine.session import default_session
 from llmkit.engine.tape import Mode, Tape
 from llmkit.ledger.allowance import Allowance
+from llmkit.ledger.query import Filter
 from llmkit.ledger.words import money
 from llmkit.notebook import background, defaults
+from llmkit.notebook.account import HEAD, by_model
 from llmkit.notebook.listing import Listing
 from llmkit.notebook.modeltable import model_table
 from llmkit.notebook.options import usage_error
@@ -58,27 +60,8 @@ def doctor(_: LLMMagics, words: list[str]) -> Report:
 def usage(_: LLMMagics, __: list[str]) -> Listing:
     """This session by model. Simulated spending stands apart: it is marked, and in no total."""
     session = default_session()
-    accounts = session.usage.where(session=session.id, simulated=True)
-    sums = accounts.by("provider", "model", "simulated", "currency").astype("object")
-    rows = []
-    for line in sums.where(sums.notna(), None).to_dict("records"):
-        cost = "unpriced" if line["cost"] is None else _dollars(line["cost"], line["currency"])
-        if line["cost"] is not None and line["unpriced"]:
-            cost += f" and {line['unpriced']} unpriced"
-        prompt = [line[name] for name in ("input", "cache_read", "cache_write") if line[name] is not None]
-        told = (f"{line['attempts']:,}", _count(sum(prompt) if prompt else None), _count(line["output"]))
-        marked = f"{cost} (simulated)" if line["simulated"] else cost
-        rows.append((f"{line['provider']}/{line['model']}", *told, marked))
-    notes = () if rows else ("Nothing was asked in this session yet.",)
-    return Listing(("model", "attempts", "in", "out", "cost"), tuple(rows), notes)
-
-
-def _dollars(cost: float, currency: str | None) -> str:
-    return money(cost) if currency in (None, "USD") else f"{money(cost)[1:]} {currency}"
-
-
-def _count(tokens: int | None) -> str:
-    return "?" if tokens is None else f"{tokens:,}"
+    rows = by_model(session.ledger.columns(Filter(session=session.id, simulated=True)))
+    return Listing(HEAD, rows, () if rows else ("Nothing was asked in this session yet.",))
 
 
 def budget(_: LLMMagics, words: list[str]) -> Listing:

@@ -40,6 +40,22 @@ def test_usage_is_by_model_and_marks_what_is_simulated(kernel):
     assert line.endswith("(simulated)")
 
 
+def test_usage_needs_no_pandas(kernel):
+    with_pandas = shown(kernel, "usage")
+    kernel.run("import sys\nhidden = sys.modules.get('pandas')\nsys.modules['pandas'] = None")
+    try:
+        assert shown(kernel, "usage") == with_pandas
+        assert "sim/swift" in with_pandas
+    finally:
+        kernel.run("if hidden is None:\n    del sys.modules['pandas']\nelse:\n    sys.modules['pandas'] = hidden")
+
+
+def test_a_command_between_backticks_is_code_on_a_page(kernel):
+    (output,) = kernel.run("%llm keys").outputs
+    assert "<code>%llm keys set PROVIDER</code>" in output["text/html"]
+    assert "`%llm keys set PROVIDER`" in output["text/plain"]
+
+
 def test_a_replay_adds_no_tokens_and_no_line_of_its_own(kernel):
     def line():
         return next(
