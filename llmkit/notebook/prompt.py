@@ -66,10 +66,25 @@ def fill(template: str, names: Mapping[str, Any]) -> Filled:
             continue
         value = _evaluate(expression, names)
         parts, more = as_parts(value, spec, expression)
-        out += parts
         notes += more
+        if spec or not is_table(value):
+            out += parts
+            continue
+        # A table in the midst of a sentence gets lines of its own, or it would be no table to whoever reads it.
+        out = [*_on_a_new_line(out), *parts]
+        if template[at:].partition("\n")[0].strip():
+            out.append(TextPart("\n\n"))
+            at = len(template) - len(template[at:].lstrip(" "))
     out.append(TextPart(template[at:]))
     return Filled(_joined(out), (*notes, *_hint(template, names)))
+
+
+def _on_a_new_line(parts: list[Part]) -> list[Part]:
+    """The same, where a line that has begun is ended."""
+    *before, last = _joined(parts)
+    if isinstance(last, TextPart) and last.text.rpartition("\n")[2].strip():
+        last = TextPart(f"{last.text.rstrip(' ')}\n\n")
+    return [*before, last]
 
 
 def _joined(parts: list[Part]) -> tuple[Part, ...]:

@@ -47,7 +47,9 @@ def test_usage_needs_no_pandas(kernel):
         assert shown(kernel, "usage") == with_pandas
         assert "sim/swift" in with_pandas
     finally:
-        kernel.run("if hidden is None:\n    del sys.modules['pandas']\nelse:\n    sys.modules['pandas'] = hidden")
+        kernel.run(
+            "if hidden is None:\n    del sys.modules['pandas']\nelse:\n    sys.modules['pandas'] = hidden"
+        )
 
 
 def test_a_command_between_backticks_is_code_on_a_page(kernel):

@@ -109,3 +109,18 @@ def test_a_key_in_a_table_is_refused(monkeypatch, kind):
     monkeypatch.setenv("OPENAI_API_KEY", "made-up-key-0123456789")
     with pytest.raises(BadRequest, match="holds an API key"):
         sent(kind({"a": ["made-up-key-0123456789"]}))
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("Use {{ df }} as context.", "Use\n\nTABLE\n\nas context."),
+        ("A {{ df }} B {{ df }}", "A\n\nTABLE\n\nB\n\nTABLE"),
+        ("{{ df }}", "TABLE"),
+        ("```\n{{ df }}\n```", "```\nTABLE\n```"),
+        ("Look:\n  {{ df }}\nand think", "Look:\n  TABLE\nand think"),
+    ],
+)
+def test_a_table_in_a_sentence_gets_lines_of_its_own(template, expected):
+    frame = pd.DataFrame({"a": [1]})
+    assert fill(template, {"df": frame}).text == expected.replace("TABLE", "| a (int64) |\n| --- |\n| 1 |")
