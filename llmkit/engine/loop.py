@@ -16,13 +16,11 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
 
+from llmkit.engine.pace import STARTS_A_TURN, new_loop
 from llmkit.providers.clients import Clients
 
 _GOODBYE_SECONDS = 0.5
 _NAME = "llmkit-io"
-#: A hundred calls begun in one turn of the loop would go on in step: all wait while each is prepared, then all
-#: answers come at once. A few at a time, and the first are on their way while the others are prepared.
-STARTS_A_TURN = 4
 T = TypeVar("T")
 
 
@@ -33,7 +31,7 @@ class IOThread:
     _starting: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_loop()
         self.clients = Clients()
         self._pid = os.getpid()
         self._tasks: set[asyncio.Task[None]] = set()

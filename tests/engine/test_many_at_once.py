@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import selectors
+import socket
+from contextlib import ExitStack
 
 import pytest
 
 import llmkit
-from llmkit.engine.loop import STARTS_A_TURN, IOThread
+from llmkit.engine.loop import IOThread
+from llmkit.engine.pace import READS_A_TURN, STARTS_A_TURN, FewAtATime
 from llmkit.sim import Simulator
 
 
@@ -67,3 +71,27 @@ def test_an_answer_that_is_stopped_when_it_is_over_has_its_value(monkeypatch: py
         simulator.script(['{"name": "Ada", "age": 36}'])
         reply = session.ask("Who?", model="here/sage", schema="name, age int", signal=stop)
     assert reply.data == {"name": "Ada", "age": 36}
+
+
+def test_of_many_ready_sockets_a_few_are_told_of_at_a_time_and_soon_each() -> None:
+    many = READS_A_TURN * 6 + 1
+    with ExitStack() as open_, FewAtATime() as selector:
+        for number in range(many):
+            here, there = (open_.enter_context(end) for end in socket.socketpair())
+            selector.register(here, selectors.EVENT_READ, number)
+            there.send(b"x")
+        turns = [[key.data for key, _ in selector.select(0)] for _ in range(-(-many // READS_A_TURN))]
+    assert {len(turn) for turn in turns} == {READS_A_TURN}
+    assert {number for turn in turns for number in turn} == set(range(many))  # none read, none passed over
+
+
+def test_a_socket_that_is_always_ready_holds_nobody_up() -> None:
+    with ExitStack() as open_, FewAtATime() as selector:
+        busy = [open_.enter_context(end) for _ in range(READS_A_TURN * 3) for end in socket.socketpair()]
+        for number, end in enumerate(busy):
+            selector.register(end, selectors.EVENT_WRITE, number)
+        quiet, other = (open_.enter_context(end) for end in socket.socketpair())
+        selector.register(quiet, selectors.EVENT_READ, "quiet")
+        other.send(b"x")
+        told = [key.data for _ in range(len(busy)) for key, _ in selector.select(0)]
+    assert "quiet" in told
