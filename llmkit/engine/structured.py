@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import re
 import sys
+import traceback
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from llmkit.core.errors import BadRequest, MissingPackage, SchemaError
 from llmkit.core.reply import Reply
 from llmkit.engine import structured_check as check
+from llmkit.engine import structured_meta as meta
 from llmkit.engine.structured_fit import may_be_null
 from llmkit.engine.structured_partial import PartialJson
 from llmkit.engine.structured_words import from_words
@@ -44,12 +47,14 @@ class Shape:
             if wrong := check.problems(value, self.schema):
                 raise mismatch(wrong)
             return value[_ITEMS] if self.wrapped else value
+        if self.wrapped and not (isinstance(value, dict) and _ITEMS in value):
+            raise mismatch(check.problems(value, self.schema) or ["it is of another kind"])
         try:
             return self.make(value[_ITEMS] if self.wrapped else value)
-        except (KeyError, TypeError):
-            raise mismatch(check.problems(value, self.schema) or ["it is of another kind"]) from None
         except ValueError as error:
             raise mismatch(_told(error)) from None
+        except Exception as error:
+            raise _stumbled(error) from error
 
     def part(self, draft: PartialJson, text: str) -> Any:
         """The value as far as it is written: plain, and not checked yet."""
@@ -127,6 +132,28 @@ def mismatch(problems: list[str]) -> SchemaError:
     )
 
 
+def _stumbled(error: Exception) -> SchemaError:
+    """The error for a validator (or a ``__post_init__``) that fails in a way that says nothing of the answer."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
+    where = (
+        f" in {frames[-1].name}, line {frames[-1].lineno} of {Path(frames[-1].filename).name}"
+        if frames
+        else ""
+    )
+    return SchemaError(
+        "The schema's own code could not check the answer.",
+        why=f"It raised {type(error).__name__}: {str(error)[:200]}{where}.",
+        hint="Mend it; a validator says that an answer is wrong by ValueError. The answer is in `error.partial`.",
+    )
+
+
+def _is_theirs(filename: str) -> bool:
+    import pydantic
+
+    ours = (Path(__file__).parent, Path(pydantic.__file__).parent)
+    return not any(Path(filename).is_relative_to(place) for place in ours)
+
+
 def wish_for_repair(why: str) -> str:
     """What a model is told whose answer was wrong."""
     return (
@@ -183,6 +210,8 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
         raise refused(f"It can't be written as JSON: {error}.") from None
     if not any(word in given for word in _WORDS):
         raise refused("It says nothing of a type.")
+    if (wrong := meta.fault(given)) is not None:
+        raise refused(f"It is no JSON schema: {wrong}.")
     return dict(given)
 
 

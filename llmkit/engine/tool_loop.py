@@ -245,7 +245,15 @@ class ToolLoop:
             return failure_of(call, error)
         if self.consent is not None and not self.permissions.has(call.name):
             question = functools.partial(self.consent, ToolCall(call.id, call.name, call.arguments))
-            given = await self.place.run("", question, is_async=False)
+            try:
+                given = await self.place.run("", question, is_async=False)
+            except Exception as error:
+                raise e.ToolError(
+                    f"`consent` could not be asked whether {call.name} may run.",
+                    why=f"It raised {type(error).__name__}: {mask(str(error))[:200]}.",
+                    hint='It is called with the ToolCall, and returns True, "always", False or a reason to refuse. '
+                    "The tool was not run; what came is in `error.partial`.",
+                ) from error
             if (refused := self.permissions.take(call.name, given)) is not None:
                 return refusal_of(call, refused)
         return tool.bind(arguments, self.request.signal)

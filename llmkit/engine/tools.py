@@ -164,6 +164,9 @@ class _Declared:
             filled = self.model.model_validate_json(json.dumps(arguments))
         except ValidationError as error:
             raise _unfit(self.spec.name, [_fault(each) for each in error.errors()]) from None
+        except Exception as error:
+            said = f"the check of their type raised {type(error).__name__}: {error}"
+            raise _unfit(self.spec.name, [said]) from error
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for place, (name, parameter) in enumerate(self.parameters.items()):

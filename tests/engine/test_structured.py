@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 import llmkit
 from llmkit.engine.structured import as_shape
@@ -100,6 +100,32 @@ def test_what_is_no_schema_is_refused_before_anything_is_sent(session, simulator
     with pytest.raises(BadRequest, match="Nothing was sent"):
         session.ask("Who?", model="chat/swift", schema=given)
     assert simulator.requests == []
+
+
+NOT_A_SCHEMA = [
+    ({"a": {"type": "int"}}, "properties.a.type is 'int'"),
+    ({"a": {"type": "string", "pattern": "("}}, "properties.a.pattern is no regular expression"),
+    ({"a": {"type": "string", "minLength": "3"}}, "properties.a.minLength"),
+    ({"a": {"enum": "red, blue"}}, "properties.a.enum must be a list of values"),
+    ({"a": {"type": "array", "items": "string"}}, "properties.a.items is no schema, but a str"),
+    ({"a": {"anyOf": {"type": "string"}}}, "properties.a.anyOf must be a list of schemas"),
+    ({"a": {"type": "object", "required": "x"}}, "properties.a.required must be a list of names"),
+    ({"a": {"$ref": "#/$defs/Nobody"}}, "properties.a.$ref points to nothing in it"),
+    ({"a": {"$ref": "https://example.com/a.json"}}, "properties.a.$ref points to nothing in it"),
+    ([{"type": "string"}], "properties must be schemas by name"),
+]
+
+
+@pytest.mark.parametrize(("properties", "told"), NOT_A_SCHEMA, ids=[told for _, told in NOT_A_SCHEMA])
+def test_a_json_schema_that_is_none_is_refused_with_the_place_of_its_fault(properties, told) -> None:
+    with pytest.raises(BadRequest) as caught:
+        as_shape({"type": "object", "properties": properties})
+    assert told in caught.value.why
+
+
+def test_words_of_a_schema_may_be_names_of_fields() -> None:
+    named = {"type": {"type": "string"}, "enum": {"type": "integer"}, "required": {"type": "boolean"}}
+    assert as_shape({"type": "object", "properties": named}) is not None
 
 
 def test_words_make_a_schema() -> None:
@@ -255,6 +281,50 @@ def test_an_answer_wrong_twice_is_an_error_that_holds_it() -> None:
     assert caught.value.partial is not None
     assert caught.value.partial.text == WRONG
     assert "age" in caught.value.why
+
+
+class Fraction(BaseModel):
+    part: int
+    whole: int
+
+    @model_validator(mode="after")
+    def whole_is_something(self) -> Fraction:
+        _ = self.part / self.whole
+        return self
+
+
+@dataclass
+class Country:
+    code: str
+
+    def __post_init__(self) -> None:
+        self.name = {"NO": "Norway"}[self.code]
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "told", "right"),
+    [
+        (Fraction, '{"part": 1, "whole": 0}', "ZeroDivisionError", '{"part": 1, "whole": 2}'),
+        (Country, '{"code": "XX"}', "KeyError", '{"code": "NO"}'),
+        (list[Country], '{"items": [{"code": "XX"}]}', "KeyError", '{"items": [{"code": "NO"}]}'),
+    ],
+)
+def test_a_validator_that_fails_on_an_answer_is_named_as_the_one_that_failed(
+    schema, answer, told, right
+) -> None:
+    with Simulator().script([answer, answer, answer, right]) as simulator:
+        session = a_session(simulator.url)
+        with pytest.raises(SchemaError) as caught:
+            session.ask("Which?", model="chat/swift", schema=schema)
+        assert caught.value.partial.text == answer
+        where = "whole_is_something" if schema is Fraction else "__post_init__"
+        assert told in caught.value.why
+        assert f"in {where}, line" in caught.value.why
+        assert "test_structured.py" in caught.value.why
+        assert "bug" not in str(caught.value)
+        assert session.ask(
+            "Which?", model="chat/swift", schema=schema
+        ).data  # asked once more, it may go well
 
 
 def test_no_repair_where_it_is_not_wanted() -> None:

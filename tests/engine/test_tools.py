@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import textwrap
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import AfterValidator
 
 import llmkit
-from llmkit.core.errors import Aborted, DeadlineExceeded, LLMKitError
+from llmkit.core.errors import Aborted, DeadlineExceeded, LLMKitError, ToolError
 from llmkit.core.events import ToolResult
 from llmkit.sim import Say, Simulator
 
@@ -178,6 +180,38 @@ def test_always_is_asked_once(session: llmkit.Session, sim: Simulator) -> None:
     sim.script([Say(tools=[("echo", {"city": "A"})]), Say(tools=[("echo", {"city": "B"})]), "done"])
     assert session.ask("hi", model="p/sage", tools=[echo], consent=consent).text == "done"
     assert len(asked) == 1
+
+
+def test_a_consent_that_fails_is_named_and_nothing_runs(session: llmkit.Session, sim: Simulator) -> None:
+    ran = []
+
+    def echo(city: str) -> str:
+        """Says it again."""
+        ran.append(city)
+        return city
+
+    def consent(call: Any) -> bool:
+        raise KeyError("no such rule")
+
+    sim.script([Say(tools=[("echo", {"city": "A"})]), "done"])
+    with pytest.raises(ToolError, match="`consent` could not be asked whether echo may run") as caught:
+        session.ask("hi", model="p/sage", tools=[echo], consent=consent)
+    assert "KeyError: 'no such rule'" in caught.value.why
+    assert caught.value.partial is not None
+    assert ran == []
+
+
+def test_an_argument_whose_own_check_fails_is_told_to_the_model(
+    session: llmkit.Session, sim: Simulator
+) -> None:
+    def share(of: Annotated[int, AfterValidator(lambda of: 1 // of)]) -> str:
+        """A share."""
+        return str(of)
+
+    sim.script([Say(tools=[("share", {"of": 0})]), "done"])
+    reply = session.ask("hi", model="p/sage", tools=[share])
+    assert reply.text == "done"
+    assert "the check of their type raised ZeroDivisionError" in json.dumps(sim.requests[-1].json)
 
 
 def test_a_key_in_a_result_is_masked(
