@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -45,6 +43,7 @@ def scrub(files: tuple[str, ...], fix: bool) -> int:
 
 
 def _look(path: Path, *, fix: bool) -> int:
+    from llmkit.engine.wholefile import write_whole
     from llmkit.notebook.scrub import scrub_notebook, scrub_text
 
     # Bytes, so that the ends of lines stay as they are.
@@ -53,19 +52,5 @@ def _look(path: Path, *, fix: bool) -> int:
     for finding in scrubbed.findings:
         print(f"{path}: {finding}")
     if fix and scrubbed.findings:
-        _replace(path, scrubbed.text)
+        write_whole(path, scrubbed.text)
     return len(scrubbed.findings)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Whole or not at all, with the rights that the file has."""
-    real = path.resolve()
-    handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
-        Path(name).chmod(real.stat().st_mode & 0o777)
-        Path(name).replace(real)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -11,7 +11,6 @@ import difflib
 import json
 import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from llmkit.core.errors import BadRequest, ConfigError, TapeMiss
 from llmkit.engine.recording import Recording, key_of, last_words, unlocked
+from llmkit.engine.wholefile import write_whole
 from llmkit.ledger.place import data_directory
 
 if TYPE_CHECKING:
@@ -188,18 +188,7 @@ class Tape:
             json.dumps(recording.to_json(), ensure_ascii=False, sort_keys=True) + "\n"
             for recording in calls.values()
         )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                # Half a surrogate pair has no UTF-8, but it has an escape that JSON reads back.
-                file.write("".join(lines).encode("utf-8", "backslashreplace"))
-            part.chmod(self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644)
-            part.replace(self.path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        write_whole(self.path, "".join(lines))
 
     def _miss(self, asked: Mapping[str, Any], cell: str | None) -> TapeMiss:
         words = last_words(asked)

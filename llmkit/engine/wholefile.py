@@ -6,22 +6,31 @@ What is in the text is the business of whoever has it written.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+
+from llmkit.core.ids import fresh_id
 
 
 def write_whole(path: str | os.PathLike[str], text: str) -> Path:
-    """Write it; the file is the result.
+    """Write it, and make the folders that are missing; the path (``~`` is home) is the result.
+
+    A file that is there keeps its rights, and a link goes on pointing at it.
 
     >>> write_whole("talk.json", "{}")  # doctest: +SKIP
     """
     file = Path(path).expanduser()
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    real = file.resolve()
+    real.parent.mkdir(parents=True, exist_ok=True)
+    draft = real.with_name(f".{real.name}.{fresh_id(48)}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        Path(name).replace(file)
+        with draft.open("xb") as out:
+            # Half a surrogate pair has no UTF-8, but it has an escape, and JSON reads that back. Bytes, so that the
+            # ends of lines stay as they are.
+            out.write(text.encode("utf-8", "backslashreplace"))
+        if real.exists():
+            draft.chmod(real.stat().st_mode & 0o777)
+        draft.replace(real)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
     return file

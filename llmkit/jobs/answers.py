@@ -18,6 +18,7 @@ from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import Budget
 from llmkit.engine.session import Session, default_session
+from llmkit.engine.wholefile import write_whole
 from llmkit.jobs import table
 from llmkit.jobs.best import Best, best_of, differences_of
 from llmkit.jobs.blind import Veil
@@ -117,7 +118,7 @@ class Answers:
                     f"Can't export as {format!r}.", hint='Formats are "md", "csv", "json" and "html".'
                 )
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8", newline="")
+            write_whole(path, text)
         return text
 
     # -- which is better ----------------------------------------------------------------------

@@ -19,6 +19,7 @@ from llmkit.core.reply import Reply
 from llmkit.core.signal import Signal
 from llmkit.engine.inputs import Prompt, as_prompt
 from llmkit.engine.stream import Stream
+from llmkit.engine.wholefile import write_whole
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.grid import Cell, Question, label_of
 from llmkit.jobs.metrics import METRICS, Metric, as_metric
@@ -72,22 +73,13 @@ def save(answers: Answers, path: str | os.PathLike[str]) -> Path:
                 "scores": {name: values.get(cell) for name, values in scores.items()},
             }
         )
-    whole = Path(path)
-    whole.parent.mkdir(parents=True, exist_ok=True)
-    beside = whole.with_name(f"{whole.name}.{os.getpid()}.part")
-    text = "".join(mask(json.dumps(line, ensure_ascii=False)) + "\n" for line in lines)
-    try:
-        beside.write_text(text, encoding="utf-8", newline="")
-        beside.replace(whole)
-    finally:
-        beside.unlink(missing_ok=True)
-    return whole
+    return write_whole(path, "".join(mask(json.dumps(line, ensure_ascii=False)) + "\n" for line in lines))
 
 
 def load(path: str | os.PathLike[str]) -> Baseline:
     """Read a grid that was saved."""
     try:
-        text = Path(path).read_text("utf-8")
+        text = Path(path).expanduser().read_text("utf-8")
     except FileNotFoundError:
         raise BadRequest(
             f"There is no baseline {str(path)!r}.",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmkit.core.errors import BadRequest
+from llmkit.engine.wholefile import write_whole
 from llmkit.notebook import conversation
 from llmkit.notebook.conversation import Conversation
 from llmkit.notebook.listing import Listing, short
@@ -105,7 +104,7 @@ def export(magics: LLMMagics, file: str, name: str) -> Listing:
                 hint="Name a file that ends in .json (to load it again) or .md (to read).",
             )
     try:
-        _write(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise BadRequest(
             f"{file} can't be written.", why=error.strerror or "", hint="Name another file."
@@ -160,15 +159,3 @@ def _called(name: str) -> str:
 
 def _turns(talk: Conversation) -> str:
     return "1 turn" if len(talk.turns) == 1 else f"{len(talk.turns)} turns"
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
