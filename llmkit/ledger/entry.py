@@ -10,7 +10,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 from llmkit.core.errors import LLMKitError
@@ -18,7 +18,7 @@ from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.usage import Cost, Usage
 from llmkit.ledger.process import ProcessMark
-from llmkit.ledger.schema import COLUMNS, STATUSES
+from llmkit.ledger.schema import COLUMNS, STATUSES, Status
 
 Row = dict[str, Any]
 Mask = Callable[[str], str]
@@ -60,23 +60,52 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{fresh_id(80)}"
 
 
+class Opening(TypedDict):
+    """What is known of an attempt whose bytes are about to leave."""
+
+    call: str
+    attempt: int
+    session: str
+    provider: str
+    model: str
+    endpoint: NotRequired[str | None]
+    notebook: NotRequired[str | None]
+    cell: NotRequired[str | None]
+    tag: NotRequired[str | None]
+    route: NotRequired[str | None]
+    prompt_hash: NotRequired[str | None]
+    simulated: NotRequired[bool]
+
+
+class Ending(TypedDict):
+    """What is known of an attempt that ended."""
+
+    status: Status
+    reply: NotRequired[Reply | None]
+    error: NotRequired[LLMKitError | None]
+    cost: NotRequired[Cost | None]
+    bytes_in: NotRequired[int | None]
+    bytes_out: NotRequired[int | None]
+    estimated_input: NotRequired[int | None]
+
+
 def opening(
     *,
     id: str,
+    writer: ProcessMark,
+    mask: Mask,
     call: str,
     attempt: int,
     session: str,
     provider: str,
     model: str,
-    endpoint: str | None,
-    notebook: str | None,
-    cell: str | None,
-    tag: str | None,
-    route: str | None,
-    prompt_hash: str | None,
-    simulated: bool,
-    writer: ProcessMark,
-    mask: Mask,
+    endpoint: str | None = None,
+    notebook: str | None = None,
+    cell: str | None = None,
+    tag: str | None = None,
+    route: str | None = None,
+    prompt_hash: str | None = None,
+    simulated: bool = False,
 ) -> Row:
     """The row of an attempt whose bytes are about to leave."""
     row = dict(_EMPTY)
@@ -109,14 +138,14 @@ def opening(
 def settlement(
     *,
     status: str,
-    reply: Reply | None,
-    error: LLMKitError | None,
-    cost: Cost | None,
-    bytes_in: int | None,
-    bytes_out: int | None,
-    estimated_input: int | None,
     measured: float | None,
     mask: Mask,
+    reply: Reply | None = None,
+    error: LLMKitError | None = None,
+    cost: Cost | None = None,
+    bytes_in: int | None = None,
+    bytes_out: int | None = None,
+    estimated_input: int | None = None,
 ) -> Row:
     """The columns that settling an attempt fills in.
 

@@ -23,6 +23,7 @@ from llmkit.ledger.accounts import Accounts
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.process import this_process
 from llmkit.ledger.query import Filter
+from llmkit.ledger.schema import Status
 from llmkit.ledger.store import Ledger
 from llmkit.models.prices import cost_of
 
@@ -119,7 +120,7 @@ _WORKS: Final = (
     ),
 )
 #: What goes wrong, how often (of a thousand), and how the row then ends. Who was too fast is asked once more.
-_TROUBLE: Final[tuple[tuple[str, int, Any], ...]] = (
+_TROUBLE: Final[tuple[tuple[Status, int, e.LLMKitError], ...]] = (
     ("error", 22, e.RateLimited("Too many requests.", why="The provider's limit of requests a minute was reached.")),
     ("error", 8, e.Overloaded("The provider is overloaded.", why="It answered with 529.")),
     ("cancelled", 14, e.Aborted("Stopped.", why="The Stop button was clicked.")),
@@ -209,12 +210,9 @@ def _call(
             session=where[0],
             provider=model[0],
             model=model[1],
-            endpoint=None,
             notebook=work.notebook,
             cell=where[1],
             tag=work.tag,
-            route=None,
-            prompt_hash=None,
             simulated=True,
             writer=this_process(),
             mask=str,
@@ -224,9 +222,6 @@ def _call(
             reply=reply,
             error=error,
             cost=_cost(reply, model, status, at),
-            bytes_in=None,
-            bytes_out=None,
-            estimated_input=None,
             measured=None,
             mask=str,
         )
@@ -237,7 +232,7 @@ def _call(
         at += took + timedelta(seconds=dice.uniform(1, 4))
 
 
-def _ending(dice: random.Random, work: _Work, model: tuple[str, str]) -> tuple[Any, Any]:
+def _ending(dice: random.Random, work: _Work, model: tuple[str, str]) -> tuple[Status, e.LLMKitError | None]:
     if dice.random() < work.replayed:
         return "cached", None
     number = dice.randrange(1000)
@@ -253,10 +248,10 @@ def _reply(
     work: _Work,
     model: tuple[str, str],
     at: datetime,
-    status: str,
+    status: Status,
     turn: int,
     long: int,
-    error: Any,
+    error: e.LLMKitError | None,
 ) -> Reply:
     first, rate = _PACE[model]
     ttft = _around(dice, first * (1.25 if 14 <= at.hour <= 17 else 1))  # the afternoon is slower

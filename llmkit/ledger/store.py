@@ -15,17 +15,15 @@ import time
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, Unpack
 
 from llmkit.core.errors import LLMKitError
-from llmkit.core.reply import Reply
-from llmkit.core.usage import Cost
 from llmkit.ledger import entry
 from llmkit.ledger.file import Opened, is_corrupt, open_file, open_memory, set_aside
 from llmkit.ledger.place import MEMORY, is_address, ledger_path, on_server, shown
 from llmkit.ledger.process import this_process
 from llmkit.ledger.query import Filter, Moment, unix_time
-from llmkit.ledger.schema import COLUMNS, Status
+from llmkit.ledger.schema import COLUMNS
 
 # Built from our own column names only; whatever comes from outside is a bound parameter.
 _UPSERT: Final = (
@@ -83,121 +81,31 @@ class Ledger:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def begin(
-        self,
-        *,
-        call: str,
-        attempt: int,
-        session: str,
-        provider: str,
-        model: str,
-        endpoint: str | None = None,
-        notebook: str | None = None,
-        cell: str | None = None,
-        tag: str | None = None,
-        route: str | None = None,
-        prompt_hash: str | None = None,
-        simulated: bool = False,
-    ) -> str:
+    def begin(self, **about: Unpack[entry.Opening]) -> str:
         """Write down that an attempt is about to be sent; its id is the result.
 
         >>> Ledger.open(":memory:").begin(call="c", attempt=1, session="s", provider="p", model="m") > ""
         True
         """
-        row = self.draft(
-            call=call,
-            attempt=attempt,
-            session=session,
-            provider=provider,
-            model=model,
-            endpoint=endpoint,
-            notebook=notebook,
-            cell=cell,
-            tag=tag,
-            route=route,
-            prompt_hash=prompt_hash,
-            simulated=simulated,
-        )
+        row = self.draft(**about)
         self.write([row])
         return str(row["id"])
 
-    def draft(
-        self,
-        *,
-        call: str,
-        attempt: int,
-        session: str,
-        provider: str,
-        model: str,
-        endpoint: str | None = None,
-        notebook: str | None = None,
-        cell: str | None = None,
-        tag: str | None = None,
-        route: str | None = None,
-        prompt_hash: str | None = None,
-        simulated: bool = False,
-    ) -> entry.Row:
+    def draft(self, **about: Unpack[entry.Opening]) -> entry.Row:
         """The row of an attempt about to be sent, still to be given to :meth:`write`."""
         name = entry.new_id()
-        row = entry.opening(
-            id=name,
-            call=call,
-            attempt=attempt,
-            session=session,
-            provider=provider,
-            model=model,
-            endpoint=endpoint,
-            notebook=notebook,
-            cell=cell,
-            tag=tag,
-            route=route,
-            prompt_hash=prompt_hash,
-            simulated=simulated,
-            writer=self._writer,
-            mask=self._mask,
-        )
+        row = entry.opening(id=name, writer=self._writer, mask=self._mask, **about)
         with self._lock:
             self._begun[name] = (row, time.monotonic())
         return row
 
-    def settle(
-        self,
-        id: str,
-        *,
-        status: Status,
-        reply: Reply | None = None,
-        error: LLMKitError | None = None,
-        cost: Cost | None = None,
-        bytes_in: int | None = None,
-        bytes_out: int | None = None,
-        estimated_input: int | None = None,
-    ) -> None:
+    def settle(self, id: str, **how: Unpack[entry.Ending]) -> None:
         """Write down how an attempt ended. Only the first settle of an attempt counts."""
-        row = self.close_row(
-            id,
-            status=status,
-            reply=reply,
-            error=error,
-            cost=cost,
-            bytes_in=bytes_in,
-            bytes_out=bytes_out,
-            estimated_input=estimated_input,
-        )
+        row = self.close_row(id, **how)
         if row is not None:
             self.write([row])
 
-    def close_row(
-        self,
-        id: str,
-        *,
-        status: Status,
-        reply: Reply | None = None,
-        error: LLMKitError | None = None,
-        cost: Cost | None = None,
-        bytes_in: int | None = None,
-        bytes_out: int | None = None,
-        estimated_input: int | None = None,
-    ) -> entry.Row | None:
+    def close_row(self, id: str, **how: Unpack[entry.Ending]) -> entry.Row | None:
         """The whole row of an attempt that ended, still to be given to :meth:`write`; ``None`` for one that
         is settled already, or unknown."""
         with self._lock:
@@ -207,17 +115,7 @@ class Ledger:
                 return None
             row, since = begun
             measured = None if since is None else time.monotonic() - since
-        return row | entry.settlement(
-            status=status,
-            reply=reply,
-            error=error,
-            cost=cost,
-            bytes_in=bytes_in,
-            bytes_out=bytes_out,
-            estimated_input=estimated_input,
-            measured=measured,
-            mask=self._mask,
-        )
+        return row | entry.settlement(measured=measured, mask=self._mask, **how)
 
     def write(self, rows: list[entry.Row]) -> None:
         """Write rows in one transaction: all of them, or all are held until that works again."""
