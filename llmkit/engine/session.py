@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from llmkit.core.errors import UnknownModel
 from llmkit.core.ids import fresh_id
@@ -89,6 +89,9 @@ class Session:
         self._opening = threading.Lock()
         self._life = Signal.never()  # part of every call's own signal
         self._streams: WeakSet[Stream] = WeakSet()
+        #: What rooms above this one keep for as long as it lives, by its type.
+        self.kept: dict[type, Any] = {}
+        _homes[id(self.registry)] = self
 
     @property
     def ledger(self) -> Ledger:
@@ -485,6 +488,14 @@ class Session:
 
 _default: Session | None = None
 _making = threading.Lock()
+#: Whose a registry is, by its identity: a session keeps its registry for as long as it lives.
+_homes: WeakValueDictionary[int, Session] = WeakValueDictionary()
+
+
+def session_of(registry: Registry) -> Session | None:
+    """The session that a registry is part of."""
+    found = _homes.get(id(registry))
+    return found if found is not None and found.registry is registry else None
 
 
 def pending_news() -> list[str]:

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from llmkit.core.errors import BadRequest
+from llmkit.core.errors import BadRequest, UnknownModel
 from llmkit.core.messages import Message, TextPart
 from llmkit.core.reply import Reply
 from llmkit.core.request import ToolSpec
@@ -28,7 +28,7 @@ from llmkit.engine.tool_loop import DEFAULT_ROUNDS
 from llmkit.engine.wholefile import write_whole
 from llmkit.providers.keys import mask
 from llmkit.routing.orchestrator import orchestrator
-from llmkit.routing.tasks import Task, task_of
+from llmkit.routing.tasks import TASKS, Task, task_of
 
 PLAN = (
     "First say in a few numbered lines how you will go about it. Then call the tools that you need, one step after "
@@ -49,7 +49,7 @@ class Agent:
     >>> [message.role for message in agent.transcript]
     ['user', 'assistant', 'tool', 'assistant']
 
-    ``model`` names one, or ``task`` (and ``strategy``) has one picked. ``budget`` is dollars for all its runs together;
+    ``model`` names one, or ``task`` (and ``strategy``) has one picked: ``Agent("planning")`` as well. ``budget`` is dollars for all its runs together;
     ``consent(call)`` is asked before each call of a tool; ``max_rounds`` bounds one run. ``plan=False``: it need not
     say what it is about to do. ``options`` are those of ``llmkit.stream``.
     """
@@ -57,13 +57,13 @@ class Agent:
     def __init__(
         self,
         model: str | None = None,
-        *,
-        task: str | Task | None = None,
-        strategy: str | None = None,
         tools: Iterable[ToolSpec | Callable[..., Any] | Mapping[str, Any]] = (),
         system: str | None = None,
         max_rounds: int = DEFAULT_ROUNDS,
         budget: float | str | Decimal | Budget | None = None,
+        *,
+        task: str | Task | None = None,
+        strategy: str | None = None,
         consent: Consent | None = None,
         plan: bool = True,
         transcript: Sequence[Message] = (),
@@ -71,6 +71,8 @@ class Agent:
         **options: Any,
     ) -> None:
         self.session = session or default_session()
+        if task is None and model is not None and self._is_task(model):
+            model, task = None, model
         self.model, self.task, self.strategy = model, task, strategy
         self.tools = list(tools)
         if system is None and task is not None:
@@ -196,6 +198,15 @@ class Agent:
         return f"<Agent {self._label}, {len(self.tools)} tools, {state}>"
 
     # -- within -------------------------------------------------------------------------------
+
+    def _is_task(self, name: str) -> bool:
+        if name not in TASKS and name not in self.session.registry.section("tasks"):
+            return False
+        try:
+            self.session.resolve(name)
+        except UnknownModel:
+            return True
+        return False
 
     def _kind(self, task: str | Task) -> Task:
         registry = self.session.registry

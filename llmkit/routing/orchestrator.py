@@ -6,25 +6,28 @@ It gathers what there is to know and hands it to ``rank.py``; the way from one m
 
 from __future__ import annotations
 
+import inspect
 import random
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmkit.core.errors import BadRequest, BudgetExceeded
+from llmkit.core.errors import BadRequest
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
-from llmkit.core.route import Candidate, Route
+from llmkit.core.route import Route
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import Budget
 from llmkit.engine.failover import Plan
 from llmkit.engine.inputs import Prompt, as_request
-from llmkit.engine.session import Session, default_session
+from llmkit.engine.session import Session, default_session, session_of
 from llmkit.engine.stream import Stream
+from llmkit.providers.registry import Registry
+from llmkit.routing.choice import Choice
 from llmkit.routing.experience import Memory
 from llmkit.routing.needs import Need
 from llmkit.routing.pool import pool
@@ -38,36 +41,13 @@ if TYPE_CHECKING:
 
     from llmkit.engine.providers import ProviderRegistry
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 Check = Callable[[Reply], bool | str | None]
-#: What ``as_request`` takes of a call; the rest is the session's.
+#: What ``as_request`` takes of a call; the rest is the session's, or the orchestrator's own.
 _ASKED = ("system", "tools", "tool_choice", "schema")
-_OPTIONS = ("max_tokens", "temperature", "top_p", "stop", "seed", "think", "extra")
-#: So many conversations are remembered, for who answered them.
+#: So many conversations are remembered, for who answered them; and so many groups of models, for whose turn it is.
 _REMEMBERED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A route before anything is sent, and what it was chosen by."""
-
-    route: Route
-    task: Task
-    need: Need
-    budgets: tuple[Budget, ...] = ()
-    #: What the conversation is known by: how it began.
-    conversation: int = 0
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Those that may be asked, the best first."""
-        return tuple(one.model for one in self.route.candidates if one.eligible)
-
-    @property
-    def first(self) -> str:
-        """The first choice; an error with every reason if nothing fits."""
-        if not self.targets:
-            raise _nobody(self)
-        return self.targets[0]
 
 
 class Orchestrator:
@@ -79,20 +59,25 @@ class Orchestrator:
     >>> orchestrator.execute("execution", messages="Say hello.").reply().route.model
     'sim/swift'
 
-    ``registry`` is a ``ProviderRegistry``, a ``Session`` or nothing: the process's session. ``seed`` makes the
+    ``registry`` is a ``ProviderRegistry``, a ``Session``, a configuration (a mapping, or the path of a file), or nothing:
+    the process's session. ``models`` are the only ones to choose from, where a call does not say. ``seed`` makes the
     weighted strategy repeatable.
     """
 
     def __init__(
-        self, registry: ProviderRegistry | Session | None = None, *, seed: int | None = None
+        self,
+        registry: ProviderRegistry | Session | Registry | Mapping[str, Any] | str | Path | None = None,
+        *,
+        models: str | Sequence[str] = (),
+        seed: int | None = None,
     ) -> None:
-        found = registry if isinstance(registry, Session) else getattr(registry, "session", None)
-        self.session: Session = found or default_session()
+        self.session = _session(registry)
+        self.models = _names(models)
         self.judged: dict[str, Judged] = {}
         self._memory = Memory()
         self._dice = random.Random(seed)  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.Lock()
-        self._turn = 0
+        self._turns: OrderedDict[tuple[str, ...], int] = OrderedDict()
         self._last: OrderedDict[int, str] = OrderedDict()
 
     # -- asking -------------------------------------------------------------------------------
@@ -104,18 +89,19 @@ class Orchestrator:
         messages: Prompt | None = None,
         *,
         signal: Signal | None = None,
-        models: Sequence[str] = (),
+        models: str | Sequence[str] = (),
         preferred: str | None = None,
-        needs: Iterable[str] = (),
+        needs: str | Iterable[str] = (),
         check: Check | None = None,
         restart: bool = False,
-        also: Sequence[str] = (),
+        also: str | Sequence[str] = (),
         budget: float | str | Decimal | Budget | None = None,
         **more: Any,
     ) -> Stream:
         """Ask the best model for it, and the next when that fails; ``stream.route`` and ``reply.route`` say why.
 
-        ``models`` are the only ones to choose from; ``preferred`` is asked first, if nothing rules it out.
+        ``models`` are the only ones to choose from; ``preferred``, a model or a provider, is asked first, if nothing
+        rules it out.
         ``needs`` are things it must be able to do ("vision", "tools", "thinking", …) or tags of its provider
         ("local", "eu"). ``check(reply)`` looks at an answer and has the next model asked by ``False`` or a reason
         (the cascade strategy; its default check wants an answer that is whole). ``restart``: begin anew elsewhere
@@ -124,9 +110,7 @@ class Orchestrator:
         """
         more = {key: value for key, value in more.items() if value is not None}
         asked = {"models": models, "preferred": preferred, "needs": needs, "budget": budget, **more}
-        choice = self.choose(task, strategy, messages, asked, fresh=False)
-        with self._lock:
-            self._turn += 1
+        choice = self.choose(task, strategy, messages, asked, real=True)
         first = choice.first
         if choice.route.strategy == "cascade" and check is None:
             check = whole
@@ -135,7 +119,7 @@ class Orchestrator:
             choice.route,
             accept=check,
             restart=restart,
-            also=tuple(also),
+            also=_names(also),
             most=self.session.registry.section("routing").get("max_attempts"),
             arrived=lambda target: self._remember(choice.conversation, target),
         )
@@ -173,12 +157,12 @@ class Orchestrator:
         self,
         task: str | Task | None = None,
         strategy: str | None = None,
-        messages: Prompt | None = None,
+        messages: Prompt | Request | None = None,
         **more: Any,
     ) -> Route:
         """The route that a request would take, with every candidate, what speaks for it or rules it out. Nothing
         is sent. Without messages: for a short prompt."""
-        return self.choose(task, strategy, messages or "A short question.", more).route
+        return self._supposed(task, strategy, messages, more).route
 
     def choose(
         self,
@@ -187,11 +171,11 @@ class Orchestrator:
         messages: Prompt | None,
         asked: Mapping[str, Any],
         *,
-        fresh: bool = True,
+        real: bool = False,
     ) -> Choice:
         """The route of a request, and what it was chosen by: the task as the configuration has it, what the request
-        needs, the budgets. ``asked`` are the other arguments of :meth:`execute`; ``fresh`` reads the ledger up to this
-        moment. Nothing is sent."""
+        needs, the budgets. ``asked`` are the other arguments of :meth:`execute`. Nothing is sent. A ``real`` one will be:
+        it takes its turn, and does not wait for the ledger to be read up to this moment."""
         session = self.session
         if messages is None:
             raise BadRequest(
@@ -199,8 +183,11 @@ class Orchestrator:
             )
         kind = task_of(task, session.registry.section("tasks"), session.registry.section("routing"))
         more = {**kind.options, **asked}
-        models, preferred = tuple(more.pop("models", ())), more.pop("preferred", None)
-        kind = replace(kind, models=models or kind.models)
+        models, preferred = _names(more.pop("models", ())), more.pop("preferred", None)
+        if models:
+            kind = replace(kind, models=models, model=None, fallback=())
+        elif self.models and not (kind.models or kind.model):
+            kind = replace(kind, models=self.models)
         name, function = strategy_of(
             strategy or kind.strategy, session.registry.section("routing").get("strategies")
         )
@@ -208,7 +195,7 @@ class Orchestrator:
         request = as_request(
             messages,
             model=kind.name,
-            options={key: more[key] for key in _OPTIONS if more.get(key) is not None},
+            options={key: value for key, value in more.items() if key not in _OF_CALLS and value is not None},
             tag=tag,
             **{key: more[key] for key in _ASKED if more.get(key) is not None},
         )
@@ -218,26 +205,38 @@ class Orchestrator:
         need = Need.of(
             request,
             kind,
-            needs=more.get("needs") or (),
+            needs=_names(more.get("needs") or ()),
             tag=tag,
             private=session.registry.section("routing").get("local_tags") or (),
             budgets=(*own, *session.purse.applying(tag)),
         )
         conversation = hash((request.system, request.messages[0]))
-        known = self._memory.of(session.ledger, fresh=fresh)
+        known = self._memory.of(session.ledger, fresh=not real)
+        if (
+            preferred is not None
+            and preferred in session.registry
+            and preferred not in session.registry.aliases
+        ):
+            kind, preferred = (
+                replace(kind, prefer=(preferred, *kind.prefer)),
+                None,
+            )  # a provider, whatever its model
         names = pool(session, kind, preferred)
         seen: dict[str, Profile] = {}  # one model may have been named in two ways
         for each, named in names.items():
-            found = profile(session, each, need, known, named=named, bounds=fresh or need.bounded)
+            found = profile(session, each, need, known, named=named, bounds=need.bounded or not real)
             seen.setdefault(found.model, found)
         profiles = list(seen.values())
         if preferred is not None:
             kind = replace(kind, prefer=(profiles[0].model,), avoid=kind.avoid)
+        order = tuple(one.model for one in profiles)
         with self._lock:
-            turn, seed = self._turn, self._dice.random()
+            turn, seed = self._turns.get(order, 0), self._dice.random()
+            if real:
+                _keep(self._turns, order, turn + 1)
         ways = Asked(
             weights=kind.weights,
-            order=tuple(one.model for one in profiles),
+            order=order,
             turn=turn,
             last=self._last.get(conversation),
             dice=random.Random(seed),  # noqa: S311
@@ -253,17 +252,13 @@ class Orchestrator:
         **more: Any,
     ) -> str:
         """The model that would be asked first, as "provider/model". Nothing is sent."""
-        if isinstance(request, Request):
-            more = {"tools": request.tools, "schema": request.schema, "system": request.system, **more}
-            request = request.messages
-        choice = self.choose(task, strategy, request or "A short question.", more)
-        return choice.first
+        return self._supposed(task, strategy, request, more).first
 
     def explain(
         self,
         task: str | Task | None = None,
         strategy: str | None = None,
-        messages: Prompt | None = None,
+        messages: Prompt | Request | None = None,
         **more: Any,
     ) -> pd.DataFrame:
         """The candidates as a DataFrame, the first choice at the top: eligible or why not, score, quality, expected
@@ -274,7 +269,7 @@ class Orchestrator:
         """
         from llmkit.routing.table import frame
 
-        choice = self.choose(task, strategy, messages or "A short question.", more)
+        choice = self._supposed(task, strategy, messages, more)
         table: pd.DataFrame = frame(choice.route, choice.need)
         return table
 
@@ -299,12 +294,34 @@ class Orchestrator:
 
     # -- within -------------------------------------------------------------------------------
 
+    def _supposed(
+        self,
+        task: str | Task | None,
+        strategy: str | None,
+        said: Prompt | Request | None,
+        more: Mapping[str, Any],
+    ) -> Choice:
+        """The choice for what may be asked some day; where nothing is said, for a short prompt."""
+        if not isinstance(said, Request):
+            return self.choose(task, strategy, said or "A short question.", more)
+        of = {name: getattr(said, name) for name in ("system", "tool_choice", "schema", "tag")}
+        set_ = {each.name: getattr(said.options, each.name) for each in fields(said.options)}
+        given = {**of, **set_, "tools": (*said.tools, *said.server_tools)}
+        plain = {name: value for name, value in given.items() if value not in (None, (), {})}
+        return self.choose(task, strategy, said.messages, {**plain, **more})
+
     def _remember(self, key: int, target: str) -> None:
         with self._lock:
-            self._last[key] = target
-            self._last.move_to_end(key)
-            while len(self._last) > _REMEMBERED:
-                self._last.popitem(last=False)
+            _keep(self._last, key, target)
+
+
+#: What may be said of a call and is no option of the model's.
+_OF_CALLS = frozenset(
+    name
+    for function in (Session.stream, Orchestrator.execute)
+    for name, each in inspect.signature(function).parameters.items()
+    if each.kind is each.KEYWORD_ONLY
+)
 
 
 def whole(reply: Reply) -> str | None:
@@ -316,26 +333,44 @@ def whole(reply: Reply) -> str | None:
     return None
 
 
-_known: weakref.WeakKeyDictionary[Session, Orchestrator] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
 
 
 def orchestrator(session: Session | None = None) -> Orchestrator:
     """The orchestrator of a session (the process's, if none is given): one for all its cells."""
     session = default_session() if session is None else session
-    if session not in _known:
-        _known[session] = Orchestrator(session)
-    return _known[session]
+    with _making:
+        if Orchestrator not in session.kept:
+            session.kept[Orchestrator] = Orchestrator(session)
+    made: Orchestrator = session.kept[Orchestrator]
+    return made
 
 
-def _nobody(choice: Choice) -> BadRequest | BudgetExceeded:
-    dropped: Sequence[Candidate] = choice.route.candidates
-    told = (
-        "\n".join(f"{one.model}: {'; '.join(one.reasons)}" for one in dropped) or "There are no candidates."
+def _session(given: Any) -> Session:
+    """Whose providers, budgets and ledger are meant."""
+    if given is None:
+        return default_session()
+    if isinstance(given, Session):
+        return given
+    if isinstance(found := getattr(given, "session", None), Session):
+        return found
+    if isinstance(given, Registry) and (home := session_of(given)) is not None:
+        return home
+    if isinstance(given, Mapping | str | Path):
+        return Session(given)
+    raise BadRequest(
+        f"An orchestrator can't be made of {type(given).__name__}.",
+        hint="Pass an llmkit.ProviderRegistry, a Session, a configuration, or nothing for the process's session.",
     )
-    poor = bool(dropped) and all("is left" in reason for one in dropped for reason in one.reasons)
-    kind = BudgetExceeded if poor else BadRequest
-    return kind(
-        f"No model fits this request ({choice.task.name}, {choice.route.strategy}).",
-        why=told,
-        hint="Nothing was sent. `explain(...)` shows the candidates; set a key, name models, or ask for less.",
-    )
+
+
+def _keep(memory: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Remember it, and forget what was not needed for the longest time."""
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)
+
+
+def _names(said: str | Iterable[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)

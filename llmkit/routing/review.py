@@ -25,7 +25,7 @@ from llmkit.routing.pool import offered
 from llmkit.routing.profiles import Profile, profile
 from llmkit.routing.rank import Judged, rank
 from llmkit.routing.strategies import STRATEGIES, Asked
-from llmkit.routing.tasks import TASKS
+from llmkit.routing.tasks import Task, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class _Used:
     answer: int
     cost: Decimal | None
     seconds: float | None
-    task: str
+    task: Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ class Report:
         return made
 
     def __str__(self) -> str:
+        if not self.calls:
+            return "\n".join([self._told, *self.suggestions])
         head = ("strategy", "cost", "mean time", "would have saved", "models")
         rows = [head, *(_cells(line) for line in self.lines)]
         widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
@@ -113,6 +115,8 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        if not self.calls:
+            return f'<div class="tex2jax_ignore mathjax_ignore">{escape(self._told)}</div>'
         head = "".join(
             f'<th style="text-align:left">{name}</th>'
             for name in ("strategy", "cost", "mean time", "would have saved", "models")
@@ -130,6 +134,8 @@ class Report:
 
     @property
     def _told(self) -> str:
+        if not self.calls:
+            return "No call to look at yet: nothing was asked in that time (simulated calls count with simulated=True)."
         of = "" if self.looked_at == self.calls else f" of {self.calls:,}"
         return (
             f"{self.looked_at:,}{of} calls, priced again for the models that can be asked now (an estimate)."
@@ -171,12 +177,15 @@ def report(
 
 def _calls(session: Session, since: Moment | None, *, simulated: bool) -> list[_Used]:
     found: list[_Used] = []
+    tasks: dict[str, Task] = {}
     for piece in read(session.ledger, Filter(since=since, simulated=simulated, status="ok"), _COLUMNS):
         for values in zip(*(piece[name] for name in _COLUMNS), strict=True):
             row = dict(zip(_COLUMNS, values, strict=True))
             if row["input"] is None or row["output"] is None:
                 continue
-            task = str(row["route"] or "").partition("/")[0]
+            name = str(row["route"] or "").partition("/")[0]
+            if name not in tasks:
+                tasks[name] = _task(session, name)
             cost = Decimal(str(row["cost"])) if row["cost"] is not None and row["currency"] == "USD" else None
             found.append(
                 _Used(
@@ -185,10 +194,19 @@ def _calls(session: Session, since: Moment | None, *, simulated: bool) -> list[_
                     int(row["output"]),
                     cost,
                     row["duration"],
-                    task if task in TASKS else "general",
+                    tasks[name],
                 )
             )
     return found
+
+
+def _task(session: Session, name: str) -> Task:
+    """What a call was for, as its row says; in general, where that says nothing (or nothing that is known still)."""
+    sections = session.registry.section("tasks"), session.registry.section("routing")
+    try:
+        return task_of(name, *sections)
+    except LLMKitError:
+        return task_of(None, *sections)
 
 
 def _profiles(session: Session, names: Sequence[str]) -> list[Profile]:
@@ -226,7 +244,7 @@ def _line(
     for used in looked:
         need = Need(tokens=used.tokens, most_tokens=used.tokens, answer=used.answer, longest=used.answer or 1)
         priced = [replace(one, cost=_price(rates[one.model], used)) for one in profiles]
-        found = rank(priced, need, TASKS[used.task], STRATEGIES[name], Asked(), chosen.judged)
+        found = rank(priced, need, used.task, STRATEGIES[name], Asked(), chosen.judged)
         first = next((one for one in found if one.eligible), None)
         costs.append(None if first is None else first.cost)
         seconds.append(None if first is None else first.latency)

@@ -23,8 +23,8 @@ _FREE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a strategy may look at besides the candidates: the weights, the given order, how many requests were
-    routed before, who answered this conversation last, and dice."""
+    """What a strategy may look at besides the candidates: the weights, the given order, how many requests
+    these models have shared before, who answered this conversation last, and dice."""
 
     weights: Mapping[str, float] = field(default_factory=dict)
     order: tuple[str, ...] = ()
@@ -126,9 +126,10 @@ def strategy_of(name: str, own: Mapping[str, Any] | None = None) -> tuple[str, S
     if own and isinstance(weights := own.get(name), Mapping):
         return name, lambda found, asked: balanced(found, replace(asked, weights=weights))
     plain = name.strip().lower().replace("_", "-").replace("optimised", "optimized")
-    for full in (name, plain, f"{plain}-optimized"):
-        if full in STRATEGIES:
-            return full, STRATEGIES[full]
+    known = {full.replace("_", "-"): full for full in STRATEGIES}
+    for full in (plain, f"{plain}-optimized"):
+        if full in known:
+            return known[full], STRATEGIES[known[full]]
     near = difflib.get_close_matches(plain, [*STRATEGIES, *(own or ())], n=2)
     raise BadRequest(
         f"There is no strategy {name!r}.",

@@ -91,8 +91,23 @@ _ALL = (
     _task("vision", "pictures", "vision", needs=("vision",), answer=300),
     _task("long_context", "very long inputs", "long-context", window=200_000, answer=800),
 )
-#: The kinds of work that are known from the start.
-TASKS: dict[str, Task] = {task.name: task for task in _ALL}
+
+
+class Tasks(dict[str, Task]):
+    """Tasks by name. What is put in may be written as a configuration would have it.
+
+    >>> known = Tasks()
+    >>> known["haiku"] = {"strengths": ["writing"], "temperature": 1}
+    >>> known["haiku"].strengths, known["haiku"].options
+    (('writing',), {'temperature': 1})
+    """
+
+    def __setitem__(self, name: str, task: Task | Mapping[str, Any]) -> None:
+        super().__setitem__(name, task if isinstance(task, Task) else Task(name=name).told(task))
+
+
+#: The kinds of work that are known. Add your own: ``TASKS["haiku"] = Task(name="haiku", strengths=("writing",))``.
+TASKS = Tasks({task.name: task for task in _ALL})
 _SYNONYMS = {
     "summarization": "summarisation",
     "long-context": "long_context",
@@ -110,6 +125,8 @@ def task_of(name: str | Task | None, section: Mapping[str, Any], routing: Mappin
     if isinstance(name, Task):
         return name.told({key: value for key, value in routing.items() if key == "avoid"})
     name = name or "general"
+    if name not in TASKS and name not in section:
+        name = name.strip().lower().replace(" ", "_")
     plain = name if name in TASKS else _SYNONYMS.get(name, name)
     own = section.get(name) or section.get(plain)
     if plain not in TASKS and own is None:
