@@ -7,7 +7,7 @@ reconcile, export.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -102,7 +102,7 @@ class Accounts:
 
     def total(self, **filters: Any) -> sums.Total:
         """The sum; exact in money, and it says how much is unknown."""
-        return sums.total(self(columns=sums.NEEDED, **filters))
+        return sums.total(self._to_sum((), filters))
 
     def by(self, *columns: str | Sequence[str], **filters: Any) -> pd.DataFrame:
         """Sums by columns, or by "hour", "day", "week", "month" (UTC); the dearest first, or in order of time.
@@ -112,7 +112,7 @@ class Accounts:
         names = [name for given in columns for name in ([given] if isinstance(given, str) else given)]
         known = [name for name in names if name in KINDS]
         times = ["started"] if set(names) & set(sums.TIMES) else []
-        return sums.by(self(columns=[*times, *known, *sums.NEEDED], **filters), *names)
+        return sums.by(self._to_sum([*times, *known], filters), *names)
 
     # -- reports ------------------------------------------------------------------------------
 
@@ -216,6 +216,16 @@ class Accounts:
         return Purge(self._ledger().purge(before), done=True)
 
     # -- within -------------------------------------------------------------------------------
+
+    def _to_sum(self, columns: Sequence[str], filters: Mapping[str, Any]) -> pd.DataFrame:
+        """What a sum grouped by these columns is made of, by the quickest way."""
+        wanted = self._wanted.narrowed(**filters)
+        for needed in (sums.QUICK, sums.NEEDED):
+            names = dict.fromkeys([*columns, *needed])
+            frame = frame_of(self._ledger(), wanted, names, ordered=False)
+            if needed is sums.NEEDED or not sums.mixed(frame):
+                break
+        return frame
 
     def _count(self, before: Moment | None) -> int:
         frame = frame_of(self._ledger(), Filter(until=before, simulated=True), ["status"])

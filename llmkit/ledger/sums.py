@@ -6,6 +6,7 @@ A replay from the tape or the cache is an attempt, but it used no tokens and cos
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.frame import KINDS, pandas
+from llmkit.ledger.reader import FOREIGN, GUESSED, REPLAYED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 SUMMED: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
 #: What a sum is made of; a reading that only sums reads no more than this.
 NEEDED: Final = (*SUMMED, "cost", "currency", "usage_source", "estimated", "status")
+#: The same for one currency in fewer columns, which is quicker; ``mixed`` tells where it is not enough.
+QUICK: Final = (*SUMMED, "cost", "marks")
 #: Stretches of time that rows can be grouped by, all in UTC.
 TIMES: Final = ("hour", "day", "week", "month")
 
 # Money is added as whole units of 10⁻¹² dollars, in two halves that floats hold without loss.
 _FINE: Final = 10**12
 _HALF: Final = 2**26
+_FEW_CODES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,11 @@ def by(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return out.reset_index(drop=True)
 
 
+def mixed(frame: pd.DataFrame) -> bool:
+    """Are there costs in a frame of ``QUICK`` columns that are not in dollars?"""
+    return bool((frame["marks"].to_numpy().astype("int64") & FOREIGN).any())
+
+
 def periods(started: pd.Series[Any], unit: str) -> pd.Series[Any]:
     """The beginning (UTC) of the hour, day, week (Monday) or month that each moment is in."""
     match unit:
@@ -181,7 +191,7 @@ def _grouped(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[_Groups, dict
     mixed = np.zeros(len(frame), dtype="int64")
     for codes, size in zip(parts, sizes, strict=True):
         mixed = mixed * size + codes
-    found, inverse = np.unique(mixed, return_inverse=True)
+    found, inverse = _renumbered(mixed, math.prod(sizes))
     keys: dict[str, Any] = {}
     rest = found
     for name, size, level in reversed(list(zip(columns, sizes, levels, strict=True))):
@@ -190,32 +200,55 @@ def _grouped(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[_Groups, dict
     return _Groups(inverse, len(found)), {name: keys[name] for name in columns}
 
 
+def _renumbered(codes: Any, most: int) -> tuple[Any, Any]:
+    """The different codes, sorted, and for each code its place among them."""
+    import numpy as np
+
+    if most > _FEW_CODES:
+        return np.unique(codes, return_inverse=True)
+    there = np.bincount(codes, minlength=most) > 0  # without sorting all of them
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
+
+
 def _sums(frame: pd.DataFrame, group: _Groups) -> dict[str, list[Any]]:
     import numpy as np
 
     codes, count = group.codes, group.count
+    replayed, guessed = _marked(frame)
 
     def counted(rows: Any) -> Any:
         return np.bincount(codes, weights=rows, minlength=count).astype("int64")
 
-    used = (frame["status"] != "cached").to_numpy()
-    attempts = counted(np.ones(len(frame)))
+    attempts = np.bincount(codes, minlength=count)
     sums: dict[str, list[Any]] = {"attempts": attempts.tolist()}
+    unmetered = np.zeros(len(frame), dtype="bool")
     for name in SUMMED:
-        known = frame[name].notna().to_numpy()
-        values = frame[name].fillna(0).to_numpy(dtype="float64") * used
-        added, any_known = counted(values), counted(known | ~used)
-        sums[name] = [int(v) if n else None for v, n in zip(added, any_known, strict=True)]
+        values = frame[name].to_numpy(dtype="float64", na_value=np.nan)
+        unknown = np.isnan(values)
+        if name in ("input", "output"):
+            unmetered |= unknown
+        if unknown.all():
+            values, any_known = np.zeros(count), counted(replayed)
+        else:
+            values, any_known = counted(np.where(unknown | replayed, 0, values)), counted(~unknown | replayed)
+        sums[name] = [int(v) if n else None for v, n in zip(values, any_known, strict=True)]
     if "cost_exact" in frame.columns:
         sums["cost"], priced = _sums_of_decimals(frame["cost_exact"], codes, count)
     else:
         sums["cost"], priced = exact_sums(frame["cost"].to_numpy(dtype="float64"), codes, count)
     sums["unpriced"] = (attempts - priced).tolist()
-    sums["estimated"] = counted(
-        (frame["estimated"] | (frame["usage_source"] == "estimated")).to_numpy()
-    ).tolist()
-    sums["unmetered"] = counted((frame["input"].isna() | frame["output"].isna()).to_numpy()).tolist()
+    sums["estimated"] = counted(guessed).tolist()
+    sums["unmetered"] = counted(unmetered).tolist()
     return sums
+
+
+def _marked(frame: pd.DataFrame) -> tuple[Any, Any]:
+    """Which rows are replays, and which have estimated figures."""
+    if "marks" in frame.columns:
+        marks = frame["marks"].to_numpy().astype("int64")
+        return marks & REPLAYED > 0, marks & GUESSED > 0
+    replayed = (frame["status"] == "cached").to_numpy()
+    return replayed, (frame["estimated"] | (frame["usage_source"] == "estimated")).to_numpy()
 
 
 def _sums_of_decimals(costs: pd.Series[Any], codes: Any, count: int) -> tuple[list[Decimal | None], Any]:
@@ -229,6 +262,8 @@ def _sums_of_decimals(costs: pd.Series[Any], codes: Any, count: int) -> tuple[li
 
 
 def _currency(frame: pd.DataFrame) -> str | None:
+    if "currency" not in frame.columns:
+        return None
     found = sorted(set(frame["currency"].dropna().unique()))
     if len(found) > 1:
         raise BadRequest(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +16,11 @@ from hypothesis import strategies as st
 
 import llmkit
 from llmkit.core.errors import BadRequest, LLMKitError
-from llmkit.ledger import Filter, Ledger
+from llmkit.ledger import Filter, Ledger, reader
 from llmkit.ledger.frame import KINDS, usage
 from llmkit.ledger.query import unix_time
-from llmkit.ledger.sums import periods
+from llmkit.ledger.reader import ways
+from llmkit.ledger.sums import periods, total
 
 sys.path.insert(0, str(Path(__file__).parent))
 from books import NOON, ROWS, accounts, add
@@ -72,6 +75,41 @@ def test_a_file_and_a_ledger_in_memory_are_read_alike(tmp_path_factory, rows):
             add(other, **row)
         shown = [column for column in KINDS if column not in ("id", "duration", "ttft")]
         pd.testing.assert_frame_equal(usage(one)[shown], usage(other)[shown])
+        assert accounts(one).total() == accounts(other).total() == total(usage(other))
+        if rows:
+            pd.testing.assert_frame_equal(
+                accounts(one).by("model", "day"), accounts(other).by("model", "day")
+            )
+
+
+def test_a_reading_sees_one_moment_of_a_ledger_that_is_written_to(ledger, monkeypatch):
+    monkeypatch.setattr("llmkit.ledger.reader.PIECE", 5)
+    for number in range(50):
+        add(ledger, call=str(number))
+    (way, *_) = ways(ledger, Filter(), ["call"])
+    pieces = way()
+    found = list(next(pieces)["call"])
+    ledger.purge()  # all of it is gone, and the reading that has begun does not see it
+    add(ledger, call="late")
+    found += [call for piece in pieces for call in piece["call"]]
+    assert found == [str(number) for number in range(50)]
+
+
+def test_two_connections_that_do_not_see_the_same_moment_do_not_read_together(ledger, monkeypatch):
+    class Hurried(sqlite3.Connection):
+        """Before it begins to read, somebody has written, each time."""
+
+        def execute(self, sql, *more):
+            if sql == "BEGIN":
+                add(ledger, call="meanwhile")
+            return super().execute(sql, *more)
+
+    add(ledger)
+    with contextlib.ExitStack() as open_now:
+        first = reader._beginning(ledger.file, open_now)
+        assert reader._at_the_same_moment(ledger.file, first, open_now) is not None
+        monkeypatch.setattr(reader, "connect", lambda path: Hurried(path, isolation_level=None))
+        assert reader._at_the_same_moment(ledger.file, first, open_now) is None
 
 
 def test_reasoning_is_a_part_of_the_output_and_not_added_to_it(ledger):
