@@ -83,6 +83,11 @@ class Budget:
         self._lock = threading.Lock()
 
     @classmethod
+    def of_call(cls, given: float | str | Decimal | Budget | None) -> Budget | None:
+        """What a caller gave as ``budget=``: dollars for that call or job alone, or a budget that others share."""
+        return given if given is None or isinstance(given, Budget) else cls(given)
+
+    @classmethod
     def parse(cls, written: str, *, per: str = "session") -> Budget:
         """A budget as people write it: ``0.50``, ``$2/day``, ``5 per session``, ``1/experiment-7``.
 

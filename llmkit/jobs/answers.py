@@ -32,6 +32,7 @@ from llmkit.jobs.scores import Scores, scored
 from llmkit.jobs.summary import SUMMARY, summarize
 from llmkit.jobs.votes import Ballot, Vote, elected
 from llmkit.jobs.words import Diff
+from llmkit.providers.keys import mask
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -103,12 +104,13 @@ class Answers:
         return Diff.of(one.text, other.text, *names)
 
     def export(self, format: Format = "md", path: str | Path | None = None) -> str:
-        """The comparison as text ("md", "csv", "json" or "html"), written to ``path`` too if one is given."""
+        """The comparison as text ("md", "csv", "json" or "html"), written to ``path`` too if one is given. Keys are
+        masked in it."""
         match format:
             case "csv":
-                text = table.to_csv(self._records(), self._columns())
+                text = mask(table.to_csv(self._records(), self._columns()))
             case "json":
-                text = table.to_json(self._records())
+                text = mask(table.to_json(self._records()))
             case "md":
                 text = self._repr_mimebundle_()["text/markdown"]
             case "html":

@@ -21,7 +21,7 @@ from llmkit.jobs import table
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.differences import of_games, sentences
 from llmkit.jobs.games import Game
-from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of
+from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, spelt
 from llmkit.jobs.pump import Errand, Watcher, run
 from llmkit.jobs.report import Report, Reported, dollars, figure, span
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
@@ -38,6 +38,10 @@ COLUMNS: Final = (
     *("ttft_p50", "ttft_low", "ttft_high", "ttft_p95"),
     *("tokens_per_s_p50", "tokens_per_s_low", "tokens_per_s_high"),
     *("duration_p50", "cost", "cost_mean", "cost_per_1k_output", "unpriced", "simulated"),
+)
+#: What names say of a model that is served as it usually is: of several, the one that says nothing else is meant.
+_USUAL: Final = frozenset(
+    ("chat", "fp8", "hf", "instant", "instruct", "it", "latest", "maas", "turbo", "versatile")
 )
 #: What rounds are won by: a column, what it is called, and which end of it is the better one.
 _RACES: Final = (("ttft", "time to first token", True), ("tokens_per_s", "tokens per second", False))
@@ -193,6 +197,7 @@ def benchmark(
     >>> bench.summary()  # doctest: +SKIP
     >>> bench.plot("latency")  # doctest: +SKIP
     """
+    spelt(more, benchmark)
     place = session or default_session()
     for name, number, least in (("repeats", repeats, 1), ("warmup", warmup, 0)):
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
@@ -201,7 +206,7 @@ def benchmark(
             )
     at_once = at_once_from(max_concurrency)
     models = as_models(model) if via is None else _named_at(place, model, via)
-    held = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
+    held = Budget.of_call(budget)
     common: dict[str, Any] = {
         "max_tokens": max_tokens,
         "timeout": timeout,
@@ -261,7 +266,8 @@ def _named_at(
 
 
 def name_at(session: Session, model: str, place: str) -> str:
-    """What a provider calls a model: the name as it is, or the one of its models that has it in its name.
+    """What a provider calls a model: the name as it is, or the one of its models that has it in its name. Of several
+    it is the one that is served as usual ("-instruct", "-versatile"), and not a variant ("-specdec", ":free").
 
     Where nothing is known of it the provider is asked for its list; where that says nothing, the name is taken as it is.
     """
@@ -276,6 +282,8 @@ def name_at(session: Session, model: str, place: str) -> str:
     near = _like(wanted, listed) or _like(wanted, there)
     if not near:
         return wanted
+    if len(usual := [name for name in near if _is_usual(name, wanted)]) == 1:
+        return usual[0]
     shortest = min(near, key=len)
     if all(name.startswith(shortest) for name in near):
         return shortest
@@ -292,6 +300,18 @@ def _known_at(session: Session, place: str) -> list[str]:
 
 def _like(wanted: str, names: Iterable[str]) -> list[str]:
     """The names that have all parts of the wanted one, in its order."""
-    parts = [re.escape(part) for part in re.split(r"[-_:/ ]+", wanted.casefold()) if part]
-    pattern = re.compile(r"(?<![a-z0-9.])" + r"[-_:/ .]+".join(parts) + r"(?![a-z0-9.])")
-    return [name for name in names if pattern.search(name.casefold())]
+    return [name for name in names if _found(wanted, name)]
+
+
+def _is_usual(name: str, wanted: str) -> bool:
+    found = _found(wanted, name)
+    return found is not None and set(_parts(name.casefold()[found.end() :])) <= _USUAL
+
+
+def _found(wanted: str, name: str) -> re.Match[str] | None:
+    pattern = r"[-_:/ .]+".join(map(re.escape, _parts(wanted.casefold())))
+    return re.search(rf"(?<![a-z0-9.]){pattern}(?![a-z0-9.])", name.casefold())
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in re.split(r"[-_:/ ]+", name) if part]

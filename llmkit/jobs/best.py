@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest
-from llmkit.jobs.differences import Difference, of_games, of_values
+from llmkit.jobs.differences import Difference, of_games, of_values, plain
 from llmkit.jobs.games import record_of
+from llmkit.jobs.report import dollars
 from llmkit.jobs.table import record
 
 if TYPE_CHECKING:
@@ -25,19 +26,30 @@ class Figure:
     of: Callable[[dict[str, Any]], float | None]
     lower_is_better: bool = True
     only_whole: bool = True
+    written: Callable[[float], str] = plain
 
 
 def _column(name: str) -> Callable[[dict[str, Any]], float | None]:
     return lambda row: None if row[name] is None else float(row[name])
 
 
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s"
+
+
+_share = "{:.0%}".format
+
 FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
     {
-        "cost": Figure(_column("cost")),
-        "ttft": Figure(_column("ttft")),
-        "duration": Figure(_column("duration")),
-        "tokens_per_s": Figure(_column("tokens_per_s"), lower_is_better=False),
-        "errors": Figure(lambda row: {"ok": 0.0, "error": 1.0}.get(row["status"]), only_whole=False),
+        "cost": Figure(_column("cost"), written=dollars),
+        "ttft": Figure(_column("ttft"), written=_seconds),
+        "duration": Figure(_column("duration"), written=_seconds),
+        "tokens_per_s": Figure(
+            _column("tokens_per_s"), lower_is_better=False, written="{:,.0f} tokens/s".format
+        ),
+        "errors": Figure(
+            lambda row: {"ok": 0.0, "error": 1.0}.get(row["status"]), only_whole=False, written=_share
+        ),
     }
 )
 
@@ -58,7 +70,8 @@ class Best(str):
         return made
 
     def __repr__(self) -> str:
-        return f"{str(self)!r} ({self.by} {self.value:.3g}; {'clear' if self.clear else 'not clear'}: {self.why})"
+        written = FIGURES[self.by].written if self.by in FIGURES else _share if self.by == "wins" else plain
+        return f"{str(self)!r} ({self.by} {written(self.value)}; {'clear' if self.clear else 'not clear'}: {self.why})"
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
         return (str(self),), {"by": self.by, "value": self.value, "clear": self.clear, "why": self.why}
@@ -94,7 +107,8 @@ def differences_of(answers: Answers, by: str) -> list[Difference]:
     if by in answers.scores:
         return answers.scores[by].differences
     values = _values(answers, by)
-    return of_values(by, values, lower_is_better=FIGURES[by].lower_is_better)
+    figure = FIGURES[by]
+    return of_values(by, values, lower_is_better=figure.lower_is_better, written=figure.written)
 
 
 def means_of(answers: Answers, by: str) -> dict[str, float]:

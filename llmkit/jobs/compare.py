@@ -6,25 +6,29 @@ and how it looks in a notebook ``notebook/compare.py``'s.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.signal import Signal
+from llmkit.engine.budget import Budget
 from llmkit.engine.session import Prompt, Session, default_session
-from llmkit.engine.stream import Stream
 from llmkit.jobs.answers import Answers
-from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions
+from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions, spelt
 from llmkit.jobs.preview import Preview, agreed, preview, threshold
 from llmkit.jobs.pump import Errand, Pump, Watcher
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
 
 #: Cells under way at once where nothing else is said: as many as one provider's limiter lets through.
 AT_ONCE = 64
+#: So often whoever awaits a comparison looks whether it is over.
+_LOOK_SECONDS = 0.05
 
 
 class Comparison(Answers):
@@ -52,6 +56,8 @@ class Comparison(Answers):
         self.earlier: tuple[Cell, ...] = ()
         #: What the grid was going to send and cost, as it was known before.
         self.preview: Preview | None = None
+        #: What all its cells may cost together, whenever they are asked.
+        self.budget: Budget | None = None
         self._at_once = at_once
         self._asked_to_stop = signal
         self._display = display
@@ -88,12 +94,39 @@ class Comparison(Answers):
             raise failure
         return self
 
-    def rerun(self, *, missing: bool = True, block: bool = True) -> Comparison:
-        """Ask again what has no whole answer yet; with ``missing=False``, everything."""
+    def __await__(self) -> Generator[Any, None, Comparison]:
+        """Wait as :meth:`wait` does, while the event loop goes on with other things.
+
+        >>> await llmkit.compare("Why is the sky blue?", ["sim/swift", "sim/sage"], block=False)  # doctest: +SKIP
+        """
+        return self._waited().__await__()
+
+    async def _waited(self) -> Comparison:
+        try:
+            # Not an event: an interrupt gets through only while the loop wakes now and then.
+            while (thread := self._thread) is not None and thread.is_alive():  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)
+        except BaseException:  # the task that waits was stopped: so is what it waits for, as by an interrupt
+            self.interrupted = True
+            self._stop.abort("interrupted")
+            raise
+        return self.wait()
+
+    def rerun(
+        self,
+        *,
+        missing: bool = True,
+        block: bool = True,
+        budget: float | str | Decimal | Budget | None = None,
+    ) -> Comparison:
+        """Ask again what has no whole answer yet; with ``missing=False``, everything. ``budget`` takes the place of
+        the one there was."""
         if self.running:
             raise BadRequest(
                 "The comparison is still running.", hint="Wait for it (wait()) or stop it (stop())."
             )
+        if budget is not None:
+            self.budget = Budget.of_call(budget)
         self._again([cell for cell in self.cells if not (missing and cell.status == "ok")])
         self._stop = self._signal()
         return self.start(block=block)
@@ -306,13 +339,16 @@ def compare(
     display: str = "",
     blind: bool = False,
     confirm: float | bool | None = None,
+    budget: float | str | Decimal | Budget | None = None,
     **more: Any,
 ) -> Comparison:
     """Ask every model every prompt, all at once, and see the answers side by side.
 
     Every combination of prompts, models, systems, temperatures and repeats is a cell. A cell that fails is that
     cell's business alone; Ctrl-C (or ``cmp.stop()``) stops the rest and keeps what is done, and ``cmp.rerun()``
-    asks what is missing. ``timeout`` is for each cell. With ``block=False`` it returns at once, still running.
+    asks what is missing. ``timeout`` is for each cell, ``budget`` in dollars for all of them together: a cell that does
+    not fit beside those under way waits for them, and one that does not fit at all is refused. With ``block=False``
+    it returns at once, still running; ``cmp.wait()`` or ``await cmp`` waits.
     ``display`` says how a notebook shows it ("live", "html", "final", "none"; else as LLMKIT_DISPLAY says). With
     ``blind=True`` the names are hidden, and the answers shuffled, until there is a vote.
     What is likely to cost more than ``confirm`` dollars (the configuration's, else 1) is asked about first, where
@@ -322,6 +358,7 @@ def compare(
     >>> cmp = llmkit.compare("Why is the sky blue?", models=["sim/swift", "sim/sage"], repeats=3)  # doctest: +SKIP
     >>> cmp.summary()  # doctest: +SKIP
     """
+    spelt(more, compare)
     place = session or default_session()
     asked = questions(
         prompt,
@@ -334,17 +371,23 @@ def compare(
     )
     at_once = at_once_from(max_concurrency)
     above = threshold(place, confirm)
+    held = Budget.of_call(budget)
     common = {"timeout": timeout, "tag": tag, "cell": cell_id(), **more}
 
     def make(question: Question) -> Errand:
         given = _given(question, common)
         check(place, question.prompt, model=question.model, more=given)
-        return Errand(_beginning(place, question, given))
+        return Errand(
+            lambda stop: place.stream(
+                question.prompt, model=question.model, signal=stop, budget=made.budget, **given
+            )
+        )
 
     cells = [Cell(number, question, make(question)) for number, question in enumerate(asked)]
     made = Comparison(
         cells, at_once=at_once, signal=signal, display=display, make=make, session=place, blind=blind
     )
+    made.budget = held
     made.preview = preview(place, asked, common)
     if not agreed(made.preview, above):
         for cell in cells:
@@ -359,7 +402,3 @@ def _given(question: Question, common: dict[str, Any]) -> dict[str, Any]:
     if question.repeat > 1:  # a cache or a tape must not answer it with the first one's answer
         given["sample"] = question.repeat
     return given
-
-
-def _beginning(session: Session, question: Question, given: dict[str, Any]) -> Callable[[Signal], Stream]:
-    return lambda stop: session.stream(question.prompt, model=question.model, signal=stop, **given)

@@ -6,13 +6,13 @@ Answers to one question are compared with each other, so that a hard question is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
 from llmkit.jobs.games import Game, between, decided, record_of
-from llmkit.jobs.statistics import ALPHA, flip_test, games_needed, holm, pairs_needed, sign_test
+from llmkit.jobs.statistics import ALPHA, FEWEST, flip_test, games_needed, holm, pairs_needed, sign_test
 
 #: Up to so many unclear differences are told one by one.
 _FEW = 3
@@ -47,15 +47,18 @@ class Difference:
         ahead, behind = (self.a, self.b) if self.lead >= 0 else (self.b, self.a)
         if self.clear:
             return f"{ahead} is ahead of {behind} by {self.by}{told}."
-        said = f"By {self.by}, {ahead} and {behind} can't be told apart{told}."
-        if self.needed is None or not self.n:
-            return f"{said} There is no lead to confirm." if not self.lead else said
+        if not self.lead:
+            return f"By {self.by}, {ahead} and {behind} are level{told}."
+        said = f"By {self.by}, the lead of {ahead} over {behind} is not significant{told}"
+        if self.needed is None:
+            return f"{said}: one question can't show it, ask more (repeats={FEWEST})."
         if self.needed <= self.n:
-            return f"{said} It is close: ask some more, repeats={2 * repeats}."
-        more = "" if unit == "rounds" else "more prompts, or "
+            return f"{said}, but close: ask some more (repeats={2 * repeats:,})."
+        times = math.ceil(self.needed / self.n * repeats)
+        many = f"about {_many(times - repeats, 'more repeat', 'more repeats')} (repeats={times:,})"
         return (
-            f"{said} If a difference of this size is there, it would take about {self.needed:,} {unit} instead of "
-            f"{self.n:,} to show: {more}repeats={math.ceil(self.needed / self.n * repeats):,}."
+            f"{said}. A difference of this size would take about {self.needed:,} {unit} instead of {self.n:,} to show: "
+            f"{many}{'' if unit == 'rounds' else ', or more prompts'}."
         )
 
 
@@ -84,10 +87,19 @@ def chance_in_words(chance: float | None) -> str:
     return "p < 0.001" if chance < 0.001 else f"p = {chance:.2g}"
 
 
+def plain(value: float) -> str:
+    """A figure without a unit, to three digits."""
+    return f"{value:.3g}"
+
+
 def of_values(
-    by: str, values: dict[str, dict[object, float]], *, lower_is_better: bool = False
+    by: str,
+    values: dict[str, dict[object, float]],
+    *,
+    lower_is_better: bool = False,
+    written: Callable[[float], str] = plain,
 ) -> list[Difference]:
-    """Every two models by a figure that each answer has: ``values[model][question]``."""
+    """Every two models by a figure that each answer has: ``values[model][question]``. ``written`` puts its unit to it."""
     sign = -1.0 if lower_is_better else 1.0
     found = []
     for a, b in combinations(values, 2):
@@ -99,7 +111,7 @@ def of_values(
         if shared and lead is not None:
             means = [fmean(values[model][question] for question in shared) for model in (a, b)]
             first, second = means if lead >= 0 else means[::-1]
-            told = f"{first:.3g} against {second:.3g} over {len(shared)}"
+            told = f"{written(first)} against {written(second)} over {len(shared)}"
         found.append(Difference(a, b, by, len(shared), lead, chance, pairs_needed(ahead), told))
     return _together(found)
 

@@ -5,8 +5,9 @@ Everything that can be known to be wrong is found here, for every cell, before t
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
+from llmkit.core.request import Options
 from llmkit.engine import adapt
 from llmkit.engine.inputs import Prompt, as_prompt, as_request
 from llmkit.engine.session import Session
@@ -191,6 +193,18 @@ def at_once_from(max_concurrency: int) -> int:
             f"max_concurrency must be a whole number from 1, not {max_concurrency!r}.", hint=_NOTHING_SENT
         )
     return max_concurrency
+
+
+def spelt(more: Mapping[str, Any], job: Callable[..., Any]) -> None:
+    """Raise where a further option is one of the job's own, misspelt: ``repeat=3``, ``model="luna"``."""
+    own = [name for name in inspect.signature(job).parameters if name != "more"]
+    further = {*inspect.signature(Session.stream).parameters, *Options.__dataclass_fields__} - {"model"}
+    for name in more:
+        near = difflib.get_close_matches(name, [*further, *own], n=1, cutoff=0.75)
+        if name not in further and near and near[0] in own:
+            raise BadRequest(
+                f"There is no option {name!r}.", why=f"Did you mean {near[0]!r}?", hint=_NOTHING_SENT
+            )
 
 
 def check(session: Session, prompt: Prompt, *, model: str | None, more: Mapping[str, Any]) -> None:

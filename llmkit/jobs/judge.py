@@ -210,7 +210,7 @@ class Bench:
         for one in self.hearings:
             if one.errand.status != "ok":
                 one.errand.again()
-        self._budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
+        self._budget = Budget.of_call(budget)
         stop = Signal.never() if signal is None else signal | Signal.never()
         watcher = Counting(self.tally.add, self._display() if shown else Watcher())
         watcher.start()

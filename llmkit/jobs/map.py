@@ -19,7 +19,7 @@ from llmkit.engine.budget import budget as budget_of
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.jobs import accessor, rows
-from llmkit.jobs.grid import at_once_from, check
+from llmkit.jobs.grid import at_once_from, check, spelt
 from llmkit.jobs.pump import Counting, Errand, Watcher, run
 from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
 from llmkit.jobs.tally import Tally
@@ -64,6 +64,7 @@ def map(  # noqa: A001  the name people look for, and never imported bare in her
 
     >>> llmkit.map(["Great!", "Meh."], "Sentiment of: {text}", model="sim/swift")  # doctest: +SKIP
     """
+    spelt(more, map)
     place = session or default_session()
     if on_error not in ("keep", "raise"):
         raise BadRequest(f'on_error must be "keep" or "raise", not {on_error!r}.', hint="Nothing was sent.")

@@ -41,6 +41,8 @@ class Errand:
     error: LLMKitError | None = None
     stream: Stream | None = None
     unwanted: bool = False
+    #: Was nothing else under way when it began?
+    alone: bool = False
 
     @property
     def over(self) -> bool:
@@ -206,6 +208,7 @@ class Pump:
                 errand.status = "unsent"
                 self.watcher.hear(errand, [])
                 continue
+            errand.alone = not self.running
             try:
                 errand.stream = errand.begin(self.stop)
             except LLMKitError as error:
@@ -243,8 +246,8 @@ class Pump:
         return moved
 
     def settle(self, errand: Errand, terminal: Done | Failed) -> None:
-        """Keep an errand's last word; one that the calls under way leave no money for waits for them."""
-        if isinstance(terminal, Failed) and isinstance(terminal.error, BudgetExceeded) and self.running:
+        """Keep an errand's last word; one that the calls under way left no money for waits for them."""
+        if isinstance(terminal, Failed) and isinstance(terminal.error, BudgetExceeded) and not errand.alone:
             errand.again()
             self.waiting.appendleft(errand)
             self.too_many = len(self.running)

@@ -22,7 +22,7 @@ _LEVEL = 0.95
 _EXACT_FLIPS = 14
 _DRAWS = 10_000
 #: Fewer games or pairs can't show anything at 5 %, however one-sided they are: 2 / 2⁶ is 3 %, 2 / 2⁵ is 6 %.
-_FEWEST = 6
+FEWEST = 6
 _SEED = 20_240_229
 
 
@@ -92,7 +92,7 @@ def games_needed(wins: int, losses: int, ties: int = 0, *, power: float = POWER)
     share = (max(wins, losses) + 1) / (decided + 2) if min(wins, losses) == 0 else max(wins, losses) / decided
     z, reach = z_of(1 - ALPHA), NormalDist().inv_cdf(power)
     needed = ((z / 2 + reach * math.sqrt(share * (1 - share))) / (share - 0.5)) ** 2
-    return max(_FEWEST, math.ceil(needed * (decided + ties) / decided))
+    return max(FEWEST, math.ceil(needed * (decided + ties) / decided))
 
 
 def pairs_needed(differences: Sequence[float], *, power: float = POWER) -> int | None:
@@ -107,7 +107,7 @@ def pairs_needed(differences: Sequence[float], *, power: float = POWER) -> int |
     if mean == 0:
         return None
     needed = ((z_of(1 - ALPHA) + NormalDist().inv_cdf(power)) * spread / mean) ** 2
-    return max(_FEWEST, math.ceil(needed))
+    return max(FEWEST, math.ceil(needed))
 
 
 def flip_test(differences: Sequence[float]) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.jobs.blind import letter
+from llmkit.providers.keys import mask
 
 if TYPE_CHECKING:
     from llmkit.jobs.answers import Answers
@@ -100,5 +101,5 @@ def _words(cell: Cell, axis: str) -> str:
 
 def short(text: str, width: int) -> str:
     """Its beginning, on one line."""
-    text = " ".join(text[: 4 * width].split())
+    text = " ".join(mask(text[: 4 * width]).split())
     return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -26,6 +26,7 @@ from llmkit.notebook.static import (
     tool_html,
     what_is_missing,
 )
+from llmkit.providers.keys import mask
 
 if TYPE_CHECKING:
     from llmkit.jobs.answers import Answers
@@ -108,7 +109,7 @@ def comparison_html(comparison: Answers) -> str:
     if comparison.interrupted:
         foot += mark_html("Interrupted. What was done is kept; rerun() asks what is missing.")
     foot += f'<div class="{PLAIN}" style="{QUIET};margin-top:.7em">{escape(caption(comparison))}</div>'
-    return grid_html(rows, panes, above=_table_html(table), below=foot)
+    return mask(grid_html(rows, panes, above=_table_html(table), below=foot))
 
 
 def grid_html(rows: list[Row], panes: dict[Cell, str], *, above: str = "", below: str = "") -> str:
@@ -378,7 +379,9 @@ def _markdown(comparison: Answers) -> str:
             if pane.cell.text:
                 words = len(pane.cell.text.split())
                 parts.append(f"<details><summary>{_many(words, 'word')}</summary>\n")
-                parts.append(f"{to_markdown(pane.cell.text)}\n</details>\n")
+                parts.append(
+                    f"{to_markdown(mask(pane.cell.text))}\n</details>\n"
+                )  # escaped, a key is none any more
             if told := what_is_wrong(pane.cell, hidden=pane.hidden):
                 parts.append(f"*{_inline(told)}*\n")
             if len(rows) > 1 and not pane.hidden and (told := figures(pane.cell.reply)):
@@ -388,7 +391,7 @@ def _markdown(comparison: Answers) -> str:
 
 def _inline(text: str) -> str:
     """Words as Markdown that means just these words, on one line, also inside a table."""
-    line = " ".join(to_text(text).split())
+    line = mask(" ".join(to_text(text).split()))
     for character, entity in _ENTITIES.items():
         line = line.replace(character, entity)
     return _LINKS.sub(lambda found: f"{found[1]}&#{ord(found[2])};", _MARKUP.sub(r"\\\g<0>", line))

@@ -79,7 +79,7 @@ class Agent:
             system = self._kind(task).system
         self.system = "\n\n".join(filter(None, (system, PLAN if plan and self.tools else None))) or None
         self.max_rounds = max_rounds
-        self.budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
+        self.budget = Budget.of_call(budget)
         self.consent = consent
         self._options = options
         self._before = tuple(transcript)

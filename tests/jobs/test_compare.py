@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -21,6 +22,7 @@ from llmkit.errors import (
     UnknownModel,
 )
 
+KEY = "sk-proj_" + "a1_B2" * 9
 QUICK = "here/bench:tokens=6,rate=0,ttft=0"
 SLOWER = "here/bench:tokens=6,rate=60,ttft=80"
 ENDLESS, OTHER, THIRD = (f"here/bench:tokens={100_000 + n},rate=200,ttft=0" for n in range(3))
@@ -111,6 +113,43 @@ def test_the_modules_function_uses_the_default_session():
     cmp = llmkit.compare("Hello?", "sim/bench:tokens=3,rate=0,ttft=0")
     assert cmp[0].status == "ok"
     assert cmp[0].reply.simulated
+
+
+def test_a_comparison_that_runs_can_be_awaited_while_the_loop_goes_on(session):
+    async def compared():
+        cmp = session.compare("Hello?", [QUICK, SLOWER], block=False)
+        turns = 0
+
+        async def meanwhile():
+            nonlocal turns
+            while cmp.running:
+                turns += 1
+                await asyncio.sleep(0.01)
+
+        other = asyncio.create_task(meanwhile())
+        assert await cmp is cmp
+        await other
+        return [cell.status for cell in cmp], turns
+
+    statuses, turns = asyncio.run(compared())
+    assert statuses == ["ok", "ok"]
+    assert turns > 3
+
+
+def test_a_task_that_is_cancelled_while_it_waits_stops_the_comparison(session, simulator):
+    async def left():
+        cmp = session.compare("Hello?", [QUICK, ENDLESS], block=False)
+        waiting = asyncio.ensure_future(cmp)
+        await asyncio.to_thread(until, lambda: cmp[0].status == "ok" and cmp[1].text)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return cmp.wait()
+
+    cmp = asyncio.run(left())
+    assert [cell.status for cell in cmp] == ["ok", "cancelled"]
+    assert cmp[1].text
+    assert cmp.interrupted
 
 
 # -- each for itself ----------------------------------------------------------------------------
@@ -218,6 +257,9 @@ def test_what_was_stopped_can_be_asked_again(session):
         ({"repeats": 1.5}, BadRequest, "repeats"),
         ({"max_concurrency": 0}, BadRequest, "max_concurrency"),
         ({"temprature": 1}, BadRequest, "Did you mean 'temperature'"),
+        ({"repeat": 3}, BadRequest, "Did you mean 'repeats'"),
+        ({"models": None, "model": "here/swift"}, BadRequest, "Did you mean 'models'"),
+        ({"budget": 0}, BadRequest, "budget"),
         ({"options": {}}, BadRequest, "no option 'options'"),
         ({"system": "x", "systems": ["y"]}, BadRequest, "systems="),
         ({"temperature": 1, "temperatures": [0]}, BadRequest, "temperatures="),
@@ -313,6 +355,15 @@ class TestExport:
             path = tmp_path / f"out.{kind}"
             assert cmp.export(kind, path) == path.read_text("utf-8")
             assert cmp[0].text.split()[0] in path.read_text("utf-8")
+
+    @pytest.mark.parametrize("kind", ["md", "csv", "json", "html"])
+    def test_a_key_that_a_model_repeats_is_masked(self, session, simulator, tmp_path, monkeypatch, kind):
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        simulator.script([f"Your key is {KEY}, isn't it?"])
+        text = session.compare("Hello?", "here/sage").export(kind, tmp_path / "out")
+        assert "isn" in text
+        assert KEY not in text
+        assert KEY not in (tmp_path / "out").read_text("utf-8")
 
     def test_another_format_is_refused(self, session):
         with pytest.raises(BadRequest, match="Can't export"):

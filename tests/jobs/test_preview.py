@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
 import llmkit
-from llmkit.errors import BadRequest
+from llmkit import Budget
+from llmkit.errors import BadRequest, BudgetExceeded
 from llmkit.jobs import preview as previews
 from llmkit.jobs.grid import questions
 from llmkit.jobs.preview import preview
@@ -102,6 +104,23 @@ def test_what_costs_less_is_not_asked_about_nor_what_is_simulated_nor_where_it_i
     dear.compare(["Why?"] * 30, MODEL, max_tokens=50, confirm=False)
     dear.compare(["Why?"] * 30, MODEL, max_tokens=50, confirm=10_000)
     assert said == []
+
+
+def test_a_budget_is_for_the_whole_grid(dear, simulator):
+    # At its worst a call costs some 200 dollars, and in the end 12. The worst is held for those that are under way,
+    # so only one at a time fits, and in the end none.
+    cmp = dear.compare("Why?", MODEL, repeats=4, max_tokens=50, confirm=False, budget=220)
+    assert {cell.status for cell in cmp} == {"ok"}
+    assert all(before.ended <= after.started for before, after in pairwise(simulator.settled()))
+    simulator.reset()
+    counted = Budget(220, simulated=True)
+    cmp = dear.compare("Why?", MODEL, repeats=6, max_tokens=50, confirm=False, budget=counted)
+    assert [cell.status for cell in cmp] == ["ok", "ok", "refused", "refused", "refused", "refused"]
+    assert all(isinstance(cell.error, BudgetExceeded) for cell in cmp[2:])
+    assert simulator.attempts == 2
+    cmp.rerun(budget=10_000)
+    assert {cell.status for cell in cmp} == {"ok"}
+    assert simulator.attempts == 6
 
 
 def test_where_nobody_can_answer_nothing_is_asked(dear, simulator, monkeypatch):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 
-from llmkit import Timing
+from llmkit import Cost, Timing
 from llmkit.errors import BadRequest, LLMKitError
 from llmkit.jobs.differences import of_games, of_values
 from llmkit.jobs.games import Game
@@ -129,8 +130,8 @@ def test_a_clear_difference_is_told_as_one_and_an_unclear_one_with_what_it_would
     answered.score("contains", SQUARES)
     (few,) = answered.differences("contains")
     assert (few.n, few.lead, few.clear) == (8, 0.5, False)
-    assert "can't be told apart" in few.sentence()
-    assert re.search(r"repeats=\d+|ask some more", few.sentence())
+    assert "is not significant" in few.sentence()
+    assert re.search(r"about \d+ more repeats? \(repeats=\d+\)|ask some more", few.sentence())
     points = {"a": dict.fromkeys(range(20), 1.0), "b": {n: float(n % 2) for n in range(20)}}
     (more,) = of_values("rouge", points)
     assert more.clear
@@ -151,8 +152,26 @@ class TestBest:
         best = answered.best(by="contains")
         assert best == GOOD
         assert (best.value, best.clear) == (1.0, False)
-        assert "can't be told apart" in best.why
+        assert "is not significant" in best.why
         assert "not clear" in repr(best)
+
+    @pytest.mark.parametrize(
+        ("by", "written"),
+        [
+            ("cost", r"\$0\.0\d+"),
+            ("ttft", r"[\d.e-]+ s"),
+            ("tokens_per_s", r"[\d,]+ tokens/s"),
+            ("errors", "0%"),
+        ],
+    )
+    def test_figures_are_told_with_their_units(self, answered, by, written):
+        for cell in answered:
+            ttft = 0.1 if cell.model == GOOD else 0.2
+            cell.errand.reply = cell.reply.with_(timing=Timing(ttft=ttft, duration=0.5))
+            cell.errand.reply = cell.errand.reply.with_(cost=Cost(Decimal("0.000012")))
+        best = answered.best(by=by)
+        assert re.search(rf"\({by} {written}; ", repr(best))
+        assert re.search(rf"{written} against {written} over 8", answered.differences(by)[0].sentence())
 
     def test_the_cheapest_and_the_quickest_are_those_with_the_lower_figure(self, answered):
         means = answered.df.groupby("model")["cost"].mean()
