@@ -252,6 +252,8 @@ class Session:
         if not others:
             return None
         named = [as_text("fallback", each, 'for example fallback=["luna", "flash"]') for each in others]
+        for each in named:
+            self.resolve(each)  # a name that nobody knows is told now, not on a bad day
         provider, name = self.resolve(model)
         return Plan.of([f"{provider.name}/{name}" if model is None else model, *named])
 

@@ -66,6 +66,7 @@ def _is_schema(value: Any) -> bool:
 _VALUES: dict[str, Callable[[Known, str], Iterable[str]]] = {
     "--model": lambda known, _: known.models,
     "--compare": lambda known, _: known.models,
+    "--fallback": lambda known, _: known.models,
     "--think": lambda _, __: THINK,
     "--task": lambda _, __: (*TASKS, *default_session().registry.section("tasks")),
     "--strategy": lambda _, __: STRATEGIES,
@@ -106,7 +107,7 @@ def candidates(before: str, known: Known) -> tuple[str, list[str]]:
     word = words.pop() if words and not found[2][-1].isspace() else ""
     option = words[-1] if words else ""
     option = _SHORT.get(option, option)
-    if option in ("--compare", "--tool"):
+    if option in ("--compare", "--fallback", "--tool"):
         word = word.rpartition(",")[2]
     offered: Iterable[str]
     if option in _VALUES:

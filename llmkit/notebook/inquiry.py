@@ -43,6 +43,8 @@ class Inquiry:
     name: str
     #: The model as it was written: a tape finds its calls by that.
     written: str | None = None
+    #: The models that are asked when that one fails.
+    fallback: tuple[str, ...] = ()
     history: Conversation = field(default_factory=Conversation)
     system: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -101,9 +103,8 @@ class Inquiry:
         """Ask it. ``consent`` is asked before a tool runs."""
         purse: AbstractContextManager[Any] = nullcontext() if self.budget is None else budget(self.budget)
         routed = self.task is not None or self.strategy is not None
-        ask = (
-            partial(routes.execute, session, self) if routed else partial(session.stream, model=self.written)
-        )
+        alone = partial(session.stream, model=self.written, fallback=self.fallback)
+        ask = partial(routes.execute, session, self) if routed else alone
         with purse:
             return ask(
                 self.messages,

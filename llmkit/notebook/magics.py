@@ -108,6 +108,12 @@ class LLMMagics(Magics):
     @argument("--task", metavar="TASK", help="what it is for (coding, planning, …): llmkit picks the model")
     @argument("--strategy", metavar="STRATEGY", help="how the model is picked: balanced, cost-optimized, …")
     @argument(
+        "--fallback",
+        type=models,
+        metavar="MODEL,MODEL",
+        help="asked one after the other if the model fails before its first word",
+    )
+    @argument(
         "--compare",
         type=models,
         metavar="MODEL,MODEL",
@@ -258,6 +264,7 @@ class LLMMagics(Magics):
             provider,
             name,
             written=model,
+            fallback=asked.fallback,
             history=before,
             system=asked.system or before.system or self.defaults.value("system"),
             options={name: value for name, value in options.items() if value is not None},

@@ -21,6 +21,7 @@ VALUED = (
     "-a", "--attach", "-f", "--format", "--schema", "--compare", "--repeat",
     "-m", "--model", "-o", "--out", "-s", "--system", "-c", "--conversation", "--budget", "--max-tokens", "--tag",
     "--temperature", "--think", "--timeout", "-t", "--tool", "--max-rounds", "--task", "--strategy",
+    "--fallback",
 )  # fmt: skip
 #: Options that do not go together. A comparison is no turn of a conversation, and has an answer for each model.
 _AT_ODDS = (
@@ -28,7 +29,8 @@ _AT_ODDS = (
     ("--compare", "MODEL"), ("--compare", "-m"), ("--compare", "-c"), ("--compare", "--new"), ("--compare", "-f"), ("--compare", "-t"),
     ("--repeat", "-c"), ("--repeat", "--new"), ("--repeat", "-f"), ("--repeat", "-t"),
     ("--bg", "-f"),
-    *((many, way) for many in ("--compare", "--repeat") for way in ("--task", "--strategy")),
+    *((many, way) for many in ("--compare", "--repeat") for way in ("--task", "--strategy", "--fallback")),
+    ("--fallback", "--task"), ("--fallback", "--strategy"),
 )  # fmt: skip
 _FIELDS = {"-c": "conversation", "-f": "format", "-m": "model", "MODEL": "words", "-t": "tools"}
 _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
@@ -40,7 +42,7 @@ _COMMA = re.compile(r",(?![a-z]+=)")
 USAGE = (
     "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] "
     "[--schema VAR] [-t FUNCTION] [--yes-tools] [--max-rounds N] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] "
-    "[--tag T] [--task TASK] [--strategy STRATEGY] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
+    "[--tag T] [--task TASK] [--strategy STRATEGY] [--fallback MODEL,MODEL] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
 )
 
 
@@ -67,6 +69,7 @@ class Line:
     max_rounds: int | None = None
     task: str | None = None
     strategy: str | None = None
+    fallback: tuple[str, ...] = ()
     compare: tuple[str, ...] = ()
     repeat: int | None = None
     bg: bool = False
@@ -100,7 +103,9 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
         raise usage_error(f"-o takes the name of a variable, not {name!r}")
     if (name := values["conversation"]) is not None and not is_name(name):
         raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
-    several = {name: tuple(values[name] or ()) for name in ("words", "attach", "compare", "tools")}
+    several = {
+        name: tuple(values[name] or ()) for name in ("words", "attach", "compare", "fallback", "tools")
+    }
     asked = Line(**{**values, **several})
     for one, other in _AT_ODDS:
         if _is_given(asked, one) and _is_given(asked, other):
@@ -195,7 +200,7 @@ def count(text: str) -> int:
 
 
 def models(text: str) -> tuple[str, ...]:
-    """Models to compare, with commas between them, none twice.
+    """Several models, with commas between them, none twice.
 
     >>> models("sonnet,luna")
     ('sonnet', 'luna')

@@ -5,6 +5,7 @@ Picking is ``routing/``'s business; here is what it means for a cell.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from llmkit.engine.session import default_session
 from llmkit.notebook.listing import Listing
 from llmkit.routing.orchestrator import orchestrator
 from llmkit.routing.strategies import STRATEGIES
-from llmkit.routing.tasks import TASKS
+from llmkit.routing.tasks import SYNONYMS, TASKS
 
 if TYPE_CHECKING:
     from llmkit.core.route import Candidate, Route
@@ -90,12 +91,17 @@ def route(magics: LLMMagics, words: list[str]) -> Listing:
 
 
 def words() -> set[str]:
-    """What may follow ``%llm route``."""
-    return {*_tasks(), *STRATEGIES, *default_session().registry.section("routing").get("strategies", ())}
+    """What may follow ``%llm route``, with dashes or with underscores."""
+    own = default_session().registry.section("routing").get("strategies", ())
+    return {*_tasks(), *_spelled((*STRATEGIES, *own))}
 
 
 def _tasks() -> set[str]:
-    return {*TASKS, *default_session().registry.section("tasks")}
+    return _spelled((*TASKS, *SYNONYMS, *default_session().registry.section("tasks")))
+
+
+def _spelled(names: Iterable[str]) -> set[str]:
+    return {way for name in names for way in (name, name.replace("-", "_"), name.replace("_", "-"))}
 
 
 def _of(inquiry: Inquiry) -> dict[str, Any]:

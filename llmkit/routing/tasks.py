@@ -108,7 +108,8 @@ class Tasks(dict[str, Task]):
 
 #: The kinds of work that are known. Add your own: ``TASKS["haiku"] = Task(name="haiku", strengths=("writing",))``.
 TASKS = Tasks({task.name: task for task in _ALL})
-_SYNONYMS = {
+#: Other words for them.
+SYNONYMS = {
     "summarization": "summarisation",
     "long-context": "long_context",
     "plan": "planning",
@@ -127,7 +128,7 @@ def task_of(name: str | Task | None, section: Mapping[str, Any], routing: Mappin
     name = name or "general"
     if name not in TASKS and name not in section:
         name = name.strip().lower().replace(" ", "_")
-    plain = name if name in TASKS else _SYNONYMS.get(name, name)
+    plain = name if name in TASKS else SYNONYMS.get(name, name)
     own = section.get(name) or section.get(plain)
     if plain not in TASKS and own is None:
         near = difflib.get_close_matches(name, [*TASKS, *section], n=2)

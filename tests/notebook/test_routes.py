@@ -20,6 +20,25 @@ def test_a_task_picks_the_model_and_the_answer_says_so(kernel):
     assert "coding, latency-optimized" in other
 
 
+def test_models_to_fall_back_on_are_named_in_the_line(kernel):
+    ran = kernel.run("%%llm sim/sage@status=503 --fallback swift,poet --no-history\nHello.")
+    assert ran.status == "ok", ran.messages
+    tried = kernel.value("[(one.model, one.outcome) for one in _llm.route.tried]")
+    assert tried == [("sim/sage@status=503", "overloaded"), ("swift", "ok")]
+    assert "sim/swift" in str(ran.outputs)
+    typo = kernel.run("%%llm sage --fallback swft --no-history\nHello.")
+    assert typo.error["ename"] == "UnknownModel", "told before anything is sent, though sage would answer"
+    assert "swift" in str(typo.messages)
+    assert "--fallback does not go with --task" in kernel.run("%%llm --fallback sage --task qa\nhi").stderr
+
+
+def test_a_strategy_may_be_written_with_underscores(kernel):
+    assert (
+        "planning, cost-optimized: sim/"
+        in kernel.run("%llm route plan cost_optimized").outputs[0]["text/plain"]
+    )
+
+
 def test_a_named_model_comes_first_and_the_task_brings_its_words(kernel):
     kernel.run(
         "from llmkit.routing import TASKS, Task\n"
