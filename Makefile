@@ -61,17 +61,23 @@ ifneq ($(NOTEBOOKS),)
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/notebook/data/nbval.cfg $(NOTEBOOKS)
 endif
 
-# The cell must behave alike on old kernels and new ones; the suite itself tries the installed one only.
+# The cell and the notebooks must behave alike on old kernels and new ones; the suite itself tries the installed one.
 KERNELS := 6.31 7.0 7.4
-kernels: $(VENV)/.test-$(VERSION)  ## the cell on older and newer ipykernels, and on the other Pythons that are here
+PYTHONS := 3.11 3.12 3.13 3.14
+kernels: $(VENV)/.test-$(VERSION)  ## the cell and the notebooks on older ipykernels, and on the other Pythons that are here
 	@try() { \
-	  [ -x $(VENV)/kernels/$$1/bin/python ] && return; echo "Making the kernel $$1 ..."; \
-	  $(UV) venv --quiet --python "$$2" $(VENV)/kernels/$$1 && \
-	  $(UV) pip install --quiet --python $(VENV)/kernels/$$1/bin/python -e '.[notebook,data]' "ipykernel==$$3.*"; }; \
+	  [ -x $(VENV)/kernels/$$1/.made ] && return; echo "Making the kernel $$1 ..."; \
+	  $(UV) venv --quiet --clear --python "$$2" $(VENV)/kernels/$$1 && \
+	  $(UV) pip install --quiet --python $(VENV)/kernels/$$1/bin/python -e '.[notebook,data]' matplotlib "ipykernel==$$3.*" && \
+	  install -m 755 /dev/null $(VENV)/kernels/$$1/.made; }; \
 	for version in $(KERNELS); do try ipykernel-$$version $(BIN)/python $$version || exit 1; done; \
-	for python in python3.11 python3.12 python3.13 python3.14; do \
-	  if $$python -c '' 2>/dev/null; then try $$python $$python $(lastword $(KERNELS)) || exit 1; fi; done
-	LLMKIT_KERNELS=$(CURDIR)/$(VENV)/kernels $(BIN)/python -m pytest -n auto --dist loadgroup -rs tests/notebook/test_kernel_matrix.py $(ARGS)
+	for version in $(PYTHONS); do found=; \
+	  for python in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+	    if $$python -c '' 2>/dev/null; then found=$$python; break; fi; done; \
+	  if [ -n "$$found" ]; then try python$$version "$$found" $(lastword $(KERNELS)) || exit 1; \
+	  else echo "No Python $$version here: it is not tried."; fi; done
+	LLMKIT_KERNELS=$(CURDIR)/$(VENV)/kernels $(BIN)/python -m pytest -n auto --dist loadgroup -rs \
+	  tests/notebook/test_kernel_matrix.py tests/notebook/test_run_all.py $(ARGS)
 
 bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): ratios measured in one run
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done

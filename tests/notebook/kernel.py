@@ -42,6 +42,24 @@ class Ran:
         return kept
 
     @property
+    def saved(self) -> list[dict[str, Any]]:
+        """The same as a notebook's file has it: with what was printed, and the error."""
+        kept: list[dict[str, Any]] = []
+        places: dict[str, dict[str, Any]] = {}
+        for message in self.messages:
+            kind, content = message["header"]["msg_type"], message["content"]
+            place = content.get("name") or (content.get("transient") or {}).get("display_id")
+            if kind == "update_display_data" and place in places:
+                places[place]["data"] = content["data"]
+            elif kind == "stream" and place in places:
+                places[place]["text"] += content["text"]
+            elif kind in ("display_data", "execute_result", "error", "stream"):
+                kept.append({"output_type": kind, **content})
+                if place:
+                    places[place] = kept[-1]
+        return kept
+
+    @property
     def stdout(self) -> str:
         return "".join(c["text"] for c in self.of("stream") if c["name"] == "stdout")
 
