@@ -13,7 +13,7 @@ import click
 
 from llmkit.cli import shell
 from llmkit.core.errors import BadRequest, LLMKitError
-from llmkit.core.events import Done, Failed, Rerouted, Retrying, Text
+from llmkit.core.events import Done, Failed, Rerouted, Retrying, ServerTool, Text
 
 if TYPE_CHECKING:
     from llmkit.core.messages import Part
@@ -211,6 +211,10 @@ def _as_text(stream: Stream, *, quiet: bool) -> int:
                     write(feed.take(text))
                 case Retrying(attempt, delay, error):
                     remark(f"attempt {attempt} failed ({error.what}); trying again in {delay:.1f} s")
+                case ServerTool(_, name, arguments, "running") if not quiet:
+                    remark(
+                        f"{name} {arguments if isinstance(arguments, str) else json.dumps(dict(arguments))}"
+                    )
                 case Rerouted(_, target, why):
                     remark(f"going on with {target}: {why}")
                 case Done(reply):

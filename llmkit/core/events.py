@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from llmkit.core.errors import LLMKitError
 from llmkit.core.reply import Reply
@@ -60,6 +60,18 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerTool:
+    """A tool that the provider runs itself (search, code, …): it is at work, or it is over and ``content`` is what came
+    of it, as far as the provider says. Told again under the same ``id`` when more is known."""
+
+    id: str | None
+    name: str
+    arguments: Mapping[str, Any] | str = field(hash=False)
+    state: Literal["running", "done", "failed"] = "running"
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying:
     """Attempt number ``attempt`` failed; the next one starts after ``delay`` seconds."""
 
@@ -94,7 +106,7 @@ class Failed:
 
 
 Event: TypeAlias = (
-    Text | Thinking | ToolCallDelta | ToolCall | ToolResult | Retrying | Rerouted | Done | Failed
+    Text | Thinking | ToolCallDelta | ToolCall | ToolResult | ServerTool | Retrying | Rerouted | Done | Failed
 )
 Terminal: TypeAlias = Done | Failed
 #: What each is called where events are written down.
@@ -104,6 +116,7 @@ EVENTS: Mapping[str, type[Any]] = {
     "delta": ToolCallDelta,
     "call": ToolCall,
     "result": ToolResult,
+    "server_tool": ServerTool,
     "retrying": Retrying,
     "rerouted": Rerouted,
     "done": Done,

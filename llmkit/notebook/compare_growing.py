@@ -11,6 +11,7 @@ from llmkit.core.events import (
     Failed,
     Rerouted,
     Retrying,
+    ServerTool,
     Text,
     Thinking,
     ToolCall,
@@ -91,6 +92,8 @@ class Growing:
                     self._doing = f"asking for {name}"
                 case ToolResult(_, name, _, is_error):
                     self._doing = f"{name} {'failed' if is_error else 'answered'}"
+                case ServerTool(_, name, _, state):
+                    self._doing = name if state == "running" else f"{name} {state}"
                 case Retrying(attempt, delay, error):
                     self._doing = f"{error.what} Attempt {attempt + 1} in {seconds(delay)}."
                 case Rerouted(origin, target, why):

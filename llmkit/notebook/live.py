@@ -20,6 +20,7 @@ from llmkit.core.events import (
     Failed,
     Rerouted,
     Retrying,
+    ServerTool,
     Text,
     Thinking,
     ToolCall,
@@ -217,6 +218,13 @@ class LiveAnswer:
                     f"{'✗' if is_error else '→'} {on_a_line(mask(content))}",
                     f"{name} {'failed' if is_error else 'answered'}",
                 )
+            case ServerTool(_, name, arguments, state, content):
+                if state == "running":
+                    self._close_words()
+                self._trail.server(event)
+                words = on_a_line(mask(called(name, arguments) if state == "running" else content))
+                mark = {"running": "", "done": "→ ", "failed": "✗ "}[state]
+                self._say(mark + words, name if state == "running" else "")
             case Retrying(attempt, delay, error):
                 self._say(f"{error.what} Attempt {attempt + 1} in {seconds(delay)}.")
             case Rerouted(origin, target, why, anew):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmkit.core.events import ToolCall, ToolResult
+from llmkit.core.events import ServerTool, ToolCall, ToolResult
 from llmkit.core.messages import ToolCallPart, ToolResultPart
 from llmkit.core.reply import Reply
 from llmkit.notebook.look import AMBER, CODE, PANEL, QUIET
@@ -120,9 +120,12 @@ def used(calls: Sequence[ToolCallPart], results: Iterable[ToolResultPart]) -> li
     return out
 
 
+_UNTOLD = "(run by the provider, which does not say what came of it)"
+
+
 def by_the_provider(reply: Reply) -> list[Used]:
     """What the provider's own tools did for an answer."""
-    untold = ToolResultPart(None, "(run by the provider, which does not say what came of it)")
+    untold = ToolResultPart(None, _UNTOLD)
     return [Used(call, untold if result is None else result) for call, result in reply.server_work]
 
 
@@ -172,6 +175,23 @@ class Trail:
         """A tool has answered, or failed."""
         came = ToolResultPart(event.id, event.content, event.name, is_error=event.is_error)
         self._change(event, result=came, doing="")
+
+    def server(self, event: ServerTool) -> None:
+        """A tool that the provider runs itself: it begins, or more is known of it."""
+        call, result = ToolCallPart(event.id, event.name, event.arguments), None
+        if event.state != "running":
+            failed = event.state == "failed"
+            result = ToolResultPart(event.id, event.content or _UNTOLD, event.name, is_error=failed)
+        panel = Used(call, result, doing="" if result else "running at the provider's")
+        for at, each in enumerate(self._done):
+            if (
+                isinstance(each, Used)
+                and each.doing
+                and (each.call.id, each.call.name) == (event.id, event.name)
+            ):
+                self._done[at] = panel
+                return
+        self._done.append(panel)
 
     def _change(self, event: ToolCall | ToolResult, **changes: Any) -> None:
         for at, each in enumerate(self._done):

@@ -30,6 +30,7 @@ from llmkit.wire.bodies import closed_schema, extended, with_ids
 from llmkit.wire.draft import Fixed, TextDraft, ThinkingDraft, ToolDraft, count, read_arguments
 from llmkit.wire.reader import Reader
 from llmkit.wire.server_tools import server_tools
+from llmkit.wire.server_work import in_part
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -196,6 +197,8 @@ class AnthropicReader(Reader):
         block = self._blocks.get(index)
         if type(block) is ToolDraft:
             self.close_tool(block, out)
+        elif type(block) is _Block:
+            self.server_tools.hear(in_part(block.part()), out)
 
     def _say(self, block: TextDraft, text: Any, out: list[Event]) -> None:
         if text:
@@ -234,7 +237,7 @@ class _Block(Fixed):
             old = self._raw.get(name)
             self._raw[name] = old + value if isinstance(old, str) and isinstance(value, str) else value
 
-    def part(self) -> Part:
+    def part(self) -> OpaquePart:
         """The block as far as it came."""
         if self._input:
             self._raw["input"] = read_arguments("".join(self._input))

@@ -37,6 +37,7 @@ from llmkit.wire.draft import TextDraft, ToolDraft, count
 from llmkit.wire.gemini_args import ArgumentsDraft
 from llmkit.wire.reader import Reader
 from llmkit.wire.server_tools import server_tools
+from llmkit.wire.server_work import in_part
 
 if TYPE_CHECKING:
     from llmkit.core.request import Request
@@ -190,6 +191,7 @@ class GeminiReader(Reader):
                 return
             if not self._blob(part):
                 self._opaque(part)
+                self._work(part, out)
                 return
         elif type(text) is not str:
             raise TypeError("text that is no text")
@@ -203,6 +205,14 @@ class GeminiReader(Reader):
         kinds = [name for name in part if name not in ("thought", "thoughtSignature")]
         if kinds or part.get("thoughtSignature"):
             self.draft.opaque(WIRE, kinds[0] if kinds else "part", part)
+
+    def _work(self, part: dict[str, Any], out: list[Event]) -> None:
+        """Code that it runs, a search: what is told of it as it happens."""
+        last = self.draft.parts[-1].part() if self.draft.parts else None
+        if isinstance(last, OpaquePart):
+            self.server_tools.hear(in_part(last), out)
+        if isinstance(response := part.get("toolResponse"), dict):
+            self.server_tools.over(response.get("id"), out)
 
     def _blob(self, part: dict[str, Any]) -> bool:
         """A picture or a file of the answer. (What the model only sketched while it thought is none.)"""

@@ -22,6 +22,7 @@ from llmkit.wire.openai_chat_body import body
 from llmkit.wire.openai_media import audio_type, decoded, image_part
 from llmkit.wire.openai_usage import settle_usage
 from llmkit.wire.reader import Reader, truncated
+from llmkit.wire.server_work import executed
 
 __all__ = ["ChatReader", "body", "reader"]
 
@@ -277,7 +278,9 @@ class ChatReader(Reader):
                 case "audio":
                     self._sound(value, out)
                 case _:
-                    _collect(self.draft.raw.setdefault("message", {}), name, value)
+                    _collect(said := self.draft.raw.setdefault("message", {}), name, value)
+                    if name == "executed_tools":
+                        self.server_tools.hear(executed(said[name]), out)
 
     def _say(self, text: str, out: list[Event]) -> None:
         self.draft.text().pieces.append(_text(text))

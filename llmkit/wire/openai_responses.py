@@ -22,6 +22,7 @@ from llmkit.wire.openai_media import decoded, image_part
 from llmkit.wire.openai_responses_body import body
 from llmkit.wire.openai_usage import settle_usage
 from llmkit.wire.reader import Reader, truncated
+from llmkit.wire.server_work import in_part
 
 __all__ = ["ResponsesReader", "body", "reader"]
 
@@ -249,7 +250,9 @@ class ResponsesReader(Reader):
         if kind in _CALLS:
             self._tool(item, raw, out)
         elif kind not in ("message", "reasoning") and not item.fixed:
-            self._keep(item, Fixed(OpaquePart(self.wire, kind, raw)))
+            part = OpaquePart(self.wire, kind, raw)
+            self._keep(item, Fixed(part))
+            self.server_tools.hear(in_part(part), out)
         return item
 
     def _match(self, final: dict[str, Any], place: int, seen: list[_Item]) -> _Item:
@@ -280,6 +283,9 @@ class ResponsesReader(Reader):
             self._settle_image(item, final)
         else:
             self._keep(item, Fixed(OpaquePart(self.wire, kind, final)))
+        if item.fixed and kind != "message":
+            part = item.fixed[0].part()
+            self.server_tools.hear(in_part(part) if isinstance(part, OpaquePart) else (), out, over=True)
 
     def _keep(self, item: _Item, *fixed: Fixed) -> None:
         """Parts that came whole, in the place of what the item had."""

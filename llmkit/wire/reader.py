@@ -20,6 +20,7 @@ from llmkit.core.reply import Reply, StopReason
 from llmkit.wire import faults
 from llmkit.wire import headers as h
 from llmkit.wire.draft import Draft, ToolDraft
+from llmkit.wire.server_work import Telling
 from llmkit.wire.sse import FrameDecoder
 
 _DONE = b"[DONE]"
@@ -49,6 +50,7 @@ class Reader(ABC):
         self.ended = False
         self.replaced = 0  # characters that were not UTF-8 and became U+FFFD
         self.frames = 0
+        self.server_tools = Telling()
         self._decoder = FrameDecoder()
         self._error_body: list[bytes] = []
 
@@ -240,7 +242,9 @@ class Reader(ABC):
         for tool in self.draft.tools:
             self.close_tool(tool, out)
         self.ended = True
-        out.append(Done(self.reply()))
+        reply = self.reply()
+        self.server_tools.rest(reply, out)
+        out.append(Done(reply))
 
     def fail(self, error: e.LLMKitError, out: list[Event]) -> None:
         """The end, with an error; what came so far is the error's ``partial``."""

@@ -7,15 +7,20 @@ in ``server_tools.py``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from llmkit.core.events import Event, ServerTool
 from llmkit.core.messages import OpaquePart, ToolCallPart, ToolResultPart
 from llmkit.core.reply import Reply
 
 #: A call, and what came of it, as far as the provider says.
 Work = tuple[ToolCallPart, ToolResultPart | None]
 _FAILED = ("failed", "incomplete", "error")
+#: Calls on the Responses API that the one who asks must carry out, as those of a shell outside of a container.
+_OURS = ("computer_call", "local_shell_call", "apply_patch_call")
+_AT_THEIRS = "container_reference"
 
 
 def server_work(reply: Reply) -> tuple[Work, ...]:
@@ -29,8 +34,8 @@ def server_work(reply: Reply) -> tuple[Work, ...]:
     """
     calls: list[ToolCallPart] = []
     results: list[ToolResultPart] = []
-    inside = list(_in_parts(reply))
-    searched = any(isinstance(each, ToolCallPart) and "search" in each.name for each in inside)
+    inside = [each for part in reply.message.parts if isinstance(part, OpaquePart) for each in in_part(part)]
+    searched = next((e for e in inside if isinstance(e, ToolCallPart) and "search" in e.name), None)
     for each in (*inside, *_beside(reply.raw or {}, searched=searched)):
         (calls if isinstance(each, ToolCallPart) else results).append(each)  # type: ignore[arg-type]
     done: list[Work] = []
@@ -42,16 +47,68 @@ def server_work(reply: Reply) -> tuple[Work, ...]:
     return tuple(done)
 
 
-def _in_parts(reply: Reply) -> Iterator[ToolCallPart | ToolResultPart]:
-    for part in reply.message.parts:
-        if isinstance(part, OpaquePart):
-            match part.wire:
-                case "anthropic.messages":
-                    yield from _anthropic(part.kind, part.raw)
-                case "openai.responses":
-                    yield from _responses(part.kind, part.raw)
-                case "gemini.generate":
-                    yield from _gemini(part.kind, part.raw)
+class Telling:
+    """What is told of such work while an answer streams: each call when it begins and when it is over, once."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str | None, ToolCallPart] = {}
+        self._told: set[tuple[str, ...]] = set()
+
+    def hear(
+        self, parts: Iterable[ToolCallPart | ToolResultPart], out: list[Event], *, over: bool = False
+    ) -> None:
+        """Calls, results, or both. ``over``: the provider says no more of these calls."""
+        parts = list(parts)
+        results = {each.id: each for each in parts if isinstance(each, ToolResultPart)}
+        for each in parts:
+            if isinstance(each, ToolCallPart):
+                self._calls[each.id] = each
+            if each.id not in self._calls or (isinstance(each, ToolResultPart) and each.id not in results):
+                continue
+            self._tell(self._calls[each.id], results.pop(each.id, None), out, over=over)
+
+    def over(self, id: str | None, out: list[Event]) -> None:
+        """A call is over, and no more is said of it."""
+        if (call := self._calls.get(id)) is not None:
+            self._tell(call, None, out, over=True)
+
+    def rest(self, reply: Reply, out: list[Event]) -> None:
+        """What only the whole answer tells of."""
+        for call, result in server_work(reply):
+            if call.id not in self._calls:
+                self._tell(call, result, out, over=True)
+
+    def _tell(
+        self, call: ToolCallPart, result: ToolResultPart | None, out: list[Event], *, over: bool
+    ) -> None:
+        event = ServerTool(call.id, call.name, call.arguments)
+        if result is not None:
+            event = replace(event, state="failed" if result.is_error else "done", content=result.content)
+        elif over:
+            event = replace(event, state="done")
+        key = (str(call.id), call.name, call.arguments_json, event.state)
+        if key not in self._told:
+            self._told.add(key)
+            out.append(event)
+
+
+def in_part(part: OpaquePart) -> Iterator[ToolCallPart | ToolResultPart]:
+    """What a block of a provider's says of its tools: nothing, a call, a result, or both."""
+    match part.wire:
+        case "anthropic.messages":
+            yield from _anthropic(part.kind, part.raw)
+        case "openai.responses":
+            yield from _responses(part.kind, part.raw)
+        case "gemini.generate":
+            yield from _gemini(part.kind, part.raw)
+
+
+def executed(told: Any) -> Iterator[ToolCallPart | ToolResultPart]:
+    """Groq's executed tools."""
+    for number, tool in enumerate(_executed(told)):
+        yield _call(f"executed_{number}", tool.get("name") or tool.get("type"), tool.get("arguments"))
+        if (output := tool.get("output")) is not None:
+            yield _result(f"executed_{number}", output)
 
 
 def _anthropic(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | ToolResultPart]:
@@ -67,7 +124,7 @@ def _responses(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | Too
     own = raw.get("call_id") or raw.get("id")
     if kind.endswith("_output"):
         yield _result(own, raw.get("output", raw.get("tools")), failed=raw.get("status") in _FAILED)
-    elif kind.endswith("_call"):
+    elif kind.endswith("_call") and not _is_ours(kind, raw):
         action = raw.get("action")
         asked: Any = raw.get("arguments") or {
             name: raw[name] for name in ("code", "queries") if raw.get(name)
@@ -81,8 +138,15 @@ def _responses(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | Too
         yield _call(own, raw.get("name") or kind.removesuffix("_call"), asked)
         found = next((raw[name] for name in ("error", "output", "outputs", "results") if raw.get(name)), None)
         found = found if found is not None else (action or {}).get("sources")
-        if found is not None:
-            yield _result(own, found, failed=bool(raw.get("error")) or raw.get("status") in _FAILED)
+        failed = bool(raw.get("error")) or raw.get("status") in _FAILED
+        if found is not None or failed:
+            yield _result(own, found, failed=failed)
+
+
+def _is_ours(kind: str, raw: Mapping[str, Any]) -> bool:
+    place = raw.get("environment")
+    hosted = isinstance(place, Mapping) and place.get("type") == _AT_THEIRS
+    return kind in _OURS or (kind == "shell_call" and not hosted) or raw.get("execution") == "client"
 
 
 def _gemini(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | ToolResultPart]:
@@ -100,7 +164,9 @@ def _gemini(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | ToolRe
         # A toolResponse is a page of HTML for a browser: what was found stands beside the answer.
 
 
-def _beside(raw: Mapping[str, Any], *, searched: bool) -> Iterator[ToolCallPart | ToolResultPart]:
+def _beside(
+    raw: Mapping[str, Any], *, searched: ToolCallPart | None
+) -> Iterator[ToolCallPart | ToolResultPart]:
     """What is told of tools outside of the message: Gemini's sources (also of a search that has a block of its own),
     Groq's executed tools."""
     grounding, pages, message = (
@@ -108,20 +174,18 @@ def _beside(raw: Mapping[str, Any], *, searched: bool) -> Iterator[ToolCallPart 
     )
     if isinstance(grounding, Mapping) and (queries := grounding.get("webSearchQueries")):
         sources = [chunk.get("web") for chunk in grounding.get("groundingChunks") or ()]
-        if not searched:
+        if searched is None:
             yield _call("grounding", "google_search", {"queries": [query for query in queries if query]})
-        yield _result("grounding", [source for source in sources if source])
+        yield _result(
+            "grounding" if searched is None else searched.id, [source for source in sources if source]
+        )
     if isinstance(pages, Mapping) and (urls := pages.get("urlMetadata")):
         yield _call("url_context", "url_context", {"urls": [page.get("retrievedUrl") for page in urls]})
         states = [
             str(page.get("urlRetrievalStatus", "")).removeprefix("URL_RETRIEVAL_STATUS_") for page in urls
         ]
         yield _result("url_context", ", ".join(states).lower(), failed=any(s == "ERROR" for s in states))
-    told = message.get("executed_tools") if isinstance(message, Mapping) else None
-    for number, tool in enumerate(_executed(told)):
-        yield _call(f"executed_{number}", tool.get("name") or tool.get("type"), tool.get("arguments"))
-        if (output := tool.get("output")) is not None:
-            yield _result(f"executed_{number}", output)
+    yield from executed(message.get("executed_tools") if isinstance(message, Mapping) else None)
 
 
 def _executed(told: Any) -> list[Mapping[str, Any]]:

@@ -22,6 +22,7 @@ ONE_OF_EACH = [
     (events.ToolCallDelta(0, "{"), "0: {"),
     (events.ToolCall("1", "add", {}), "add(...)"),
     (events.ToolResult("1", "add", "2"), "add -> 2"),
+    (events.ServerTool("1", "web_search", {"query": "sky"}), "web_search running"),
     (events.Retrying(1, 0.5, RateLimited("Too fast.")), "attempt 1 failed, next in 0.5 s"),
     (events.Rerouted("a", "b", "busy"), "a -> b: busy"),
     (events.Done(HELLO), "done: Hello."),

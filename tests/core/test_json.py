@@ -15,6 +15,7 @@ from llmkit.core.events import (
     Failed,
     Rerouted,
     Retrying,
+    ServerTool,
     Text,
     Thinking,
     ToolCall,
@@ -41,6 +42,7 @@ WHOLE: list[Event] = [
     ToolCallDelta(0, '{"a"', "look"),
     ToolCall("c1", "look", {"a": 1}),
     ToolResult("c1", "look", "found", is_error=True),
+    ServerTool("s1", "web_search", {"query": "sky"}, "done", "Sky – https://sky.example"),
     Rerouted("a/b", "c/d", "it failed"),
     Done(Reply(Message.assistant("hi"), timing=Timing(0.1, 0.2))),
 ]

@@ -35,6 +35,7 @@ VALUES = [
     events.ToolCallDelta(0, "{"),
     events.ToolCall("1", "add", {"a": 1}),
     events.ToolResult("1", "add", "2"),
+    events.ServerTool("1", "web_search", {"query": "sky"}, "failed", "no"),
     events.Rerouted("a", "b", "busy"),
     events.Done(reply.Reply()),
 ]

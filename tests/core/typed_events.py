@@ -13,6 +13,7 @@ from llmkit.core.events import (
     Failed,
     Rerouted,
     Retrying,
+    ServerTool,
     Terminal,
     Text,
     Thinking,
@@ -45,6 +46,8 @@ def describe(event: Event) -> str:
             return f"{name}(...)"
         case ToolResult(_, name, content, _):
             return f"{name} -> {content}"
+        case ServerTool(_, name, _, state):
+            return f"{name} {state}"
         case Retrying(attempt, delay, _):
             return f"attempt {attempt} failed, next in {delay} s"
         case Rerouted(origin, target, why):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmkit.core.errors import Aborted, BadRequest, RateLimited
-from llmkit.core.events import Done, Failed, Rerouted, Retrying, Text, Thinking, ToolCall
+from llmkit.core.events import Done, Failed, Rerouted, Retrying, ServerTool, Text, Thinking, ToolCall
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.notebook.live import LiveAnswer, mode_of, reason
@@ -150,6 +150,30 @@ def test_thinking_attempts_and_tools_are_told_while_they_happen():
     assert "asking for look_up" in seen[3]
 
 
+def test_a_providers_own_tool_is_a_panel_from_its_first_sign_on():
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer("m", output=output, clock=clock)
+    answer.start()
+    seen = []
+    asked = {"query": "sky"}
+    for event in (
+        Text("Let me look. "),
+        ServerTool("s", "web_search", {}),
+        ServerTool("s", "web_search", asked, "done", "Sky – https://sky.example"),
+        Text("Blue."),
+    ):
+        clock.now += 1
+        answer.take([event])
+        seen.append(output.updates[-1][1]["text/html"])
+    assert "web_search()" in seen[1]
+    assert "running" in seen[1]
+    assert seen[2].count("llmkit-tool") == 1, "the panel that was there is filled, no second one added"
+    assert "query=&quot;sky&quot;" in seen[2]
+    assert "Sky – https://sky.example" in seen[3]
+    assert seen[3].index("Let me look.") < seen[3].index("web_search") < seen[3].index("Blue.")
+
+
 def test_a_frame_of_a_hostile_answer_does_nothing(hostile, look):
     clock = Clock()
     output = Recorder(clock)
@@ -160,6 +184,7 @@ def test_a_frame_of_a_hostile_answer_does_nothing(hostile, look):
         Retrying(1, 1.0, RateLimited(hostile)),
         Text(hostile),
         ToolCall("1", hostile, {}),
+        ServerTool("2", hostile, {hostile: hostile}, "failed", hostile),
     ):
         clock.now += 1
         answer.take([event])

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 import llmkit
 from llmkit import errors as e
-from llmkit.core.events import Done, Failed, Text, ToolResult
+from llmkit.core.events import Done, Failed, ServerTool, Text, ToolResult
 from llmkit.models import matrix
 from llmkit.providers.presets import PRESETS
 from llmkit.sim import Say, Simulator
@@ -183,6 +183,14 @@ def server_tools(here: Here) -> None:
         assert len(done) == 2
         assert any("search" in name and "Rayleigh" in found for name, found in done.items())
         assert done["code_execution"] == "42"
+    here.simulator.script([Say("Blue.", work=[search, code])])
+    events = list(here.stream("Why?", tools=[here.own_tool]))
+    told = [event for event in events if isinstance(event, ServerTool)]
+    assert {event.name: event.content for event in told if event.state == "done"} == done
+    code_runs = [event.state for event in told if event.name == "code_execution"]
+    assert code_runs[-1] == "done"
+    assert len(set(code_runs)) == len(code_runs), "each state is told once"
+    assert events.index(told[0]) < next(n for n, event in enumerate(events) if isinstance(event, Text))
 
 
 def structured(here: Here) -> None:

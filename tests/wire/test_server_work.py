@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmkit import wire
+from llmkit.core.events import ServerTool
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
@@ -119,6 +120,92 @@ def test_and_goes_back_as_it_came(case: str) -> None:
     for part in reply.message.parts:
         if (raw := getattr(part, "raw", None)) is not None:
             assert json.dumps(dict(raw)) in sent
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_theirs"),
+    [({"type": "container_reference"}, True), ({"type": "local"}, False), (None, False)],
+)
+def test_a_shell_of_ours_is_no_work_of_the_providers(
+    environment: dict[str, str] | None, is_theirs: bool
+) -> None:
+    item = {"type": "shell_call", "id": "i", "call_id": "c", "action": {"commands": ["ls"]}, "status": "completed", "environment": environment}  # fmt: skip
+    assert [call.name for call, _ in responses(item).server_work] == (["shell"] if is_theirs else [])
+
+
+def frames(*frames: dict[str, Any]) -> bytes:
+    return b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames)
+
+
+def told(name: str, body: bytes) -> list[tuple[str, ...]]:
+    reader = wire.reader(name)
+    events = [*reader.feed(body), *reader.end()]
+    return [
+        (e.name, e.state, e.content) if isinstance(e, ServerTool) else (type(e).__name__,) for e in events
+    ]
+
+
+def test_a_search_is_told_when_it_begins_and_when_it_is_over_once_each() -> None:
+    start = {"type": "message_start", "message": {"id": "m", "model": "claude", "usage": {"input_tokens": 1}}}
+    use = {**USE, "input": {}}
+    asked = {"type": "input_json_delta", "partial_json": '{"query": "sky"}'}
+    found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [SOURCE]}
+    body = frames(
+        start,
+        {"type": "content_block_start", "index": 0, "content_block": use},
+        {"type": "content_block_delta", "index": 0, "delta": asked},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": found},
+        {"type": "content_block_stop", "index": 1},
+        {"type": "content_block_start", "index": 2, "content_block": {"type": "text", "text": "Blue."}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    )
+    assert told("anthropic.messages", body) == [
+        ("web_search", "running", ""),
+        ("web_search", "done", "Sky – https://sky.example"),
+        ("Text",),
+        ("Done",),
+    ]
+
+
+def test_what_the_responses_api_says_no_more_of_is_over_when_its_item_is_done() -> None:
+    item = {"type": "web_search_call", "id": "w", "status": "in_progress"}
+    done = {**item, "status": "completed", "action": {"type": "search", "query": "sky"}}
+    failed = {**item, "id": "x", "status": "failed", "action": {"type": "search", "query": "sea"}}
+    body = frames(
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.web_search_call.searching", "output_index": 0, "item_id": "w"},
+        {"type": "response.output_item.done", "output_index": 0, "item": done},
+        {"type": "response.output_item.done", "output_index": 1, "item": failed},
+        {
+            "type": "response.completed",
+            "response": {"id": "r", "status": "completed", "output": [done, failed]},
+        },
+    )
+    assert told("openai.responses", body) == [
+        ("web_search", "running", ""),
+        ("web_search", "done", ""),
+        ("web_search", "failed", ""),
+        ("Done",),
+    ]
+
+
+def test_what_only_the_whole_answer_tells_of_is_told_before_its_end() -> None:
+    grounding = {"webSearchQueries": ["sky"], "groundingChunks": [{"web": {"uri": "https://sky.example"}}]}
+    body = frames(
+        {"candidates": [{"content": {"parts": [{"text": "Blue."}]}}]},
+        {
+            "candidates": [
+                {"content": {"parts": [{"text": ""}]}, "finishReason": "STOP", "groundingMetadata": grounding}
+            ]
+        },
+    )
+    assert told("gemini.generate", body) == [
+        ("Text",),
+        ("google_search", "done", "https://sky.example"),
+        ("Done",),
+    ]
 
 
 def test_an_answer_without_any_tells_of_none() -> None:
