@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmkit import wire as wires
-from llmkit.core.errors import BadRequest, ConfigError, MissingPackage
+from llmkit.core.errors import BadRequest, ConfigError, LLMKitError, MissingPackage
 from llmkit.core.messages import ImagePart
 from llmkit.models import matrix
 from llmkit.providers.objects import ObjectExchange, as_fault, error_chunk
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from llmkit.providers.clients import Clients
 
 _END = object()
+_MAGIC = b"GGUF"
 _CALLS = "chatml-function-calling"
 
 
@@ -60,6 +62,17 @@ class LocalProvider:
                 f"There is no model file {file}.",
                 why=f"{self.name}/{request.model} names a GGUF file.",
                 hint="Write local//absolute/path.gguf, or set `path` in the configuration. Nothing was sent.",
+            )
+        with file.open("rb") as opened:
+            begins = opened.read(len(_MAGIC))
+        if begins != _MAGIC:
+            raise ConfigError(
+                f"{file} is no model that can be run here.",
+                why="It is empty."
+                if not begins
+                else "A GGUF file begins with the letters GGUF, and this one does not.",
+                hint="Download it again (a page of a web site is easily saved instead), or convert it to GGUF. "
+                "Nothing was sent.",
             )
         if request.tools and self.chat_format != _CALLS:
             raise BadRequest(
@@ -106,6 +119,7 @@ class Loaded:
     gpu_layers: int
     chat_format: str | None
     _llama: Any = None
+    _stop: threading.Event = field(default_factory=threading.Event)
     _one: threading.Lock = field(default_factory=threading.Lock)
 
     async def answer(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
@@ -121,8 +135,11 @@ class Loaded:
         def work() -> None:
             try:
                 with self._one:
+                    self._stop = stop
                     if not stop.is_set():
                         self._run(body, hand, stop)
+            except _Stopped:
+                pass  # nobody listens any more
             except Exception as error:  # noqa: BLE001 - whatever the library raises ends the answer, not the thread
                 hand(error)
             hand(_END)
@@ -161,15 +178,26 @@ class Loaded:
         if self._llama is None:
             import llama_cpp
 
-            self._llama = llama_cpp.Llama(
-                model_path=self.file,
-                n_ctx=self.context,
-                n_threads=self.threads,
-                n_gpu_layers=self.gpu_layers,
-                chat_format=self.chat_format,
-                verbose=False,
-            )
+            try:
+                self._llama = llama_cpp.Llama(
+                    model_path=self.file,
+                    n_ctx=self.context,
+                    n_threads=self.threads,
+                    n_gpu_layers=self.gpu_layers,
+                    chat_format=self.chat_format,
+                    verbose=False,
+                )
+            except (ValueError, OSError, MemoryError) as error:
+                raise _unloadable(self.file, error) from error
+            if (sample := getattr(self._llama, "sample", None)) is not None:
+                self._llama.sample = partial(self._sample_unless_stopped, sample)
         return self._llama
+
+    def _sample_unless_stopped(self, sample: Callable[..., int], *given: Any, **named: Any) -> int:
+        """The next token, unless nobody wants it any more: also an answer that comes whole ends early."""
+        if self._stop.is_set():
+            raise _Stopped
+        return sample(*given, **named)
 
     async def aclose(self) -> None:
         """Free the memory, unless an answer is still being made."""
@@ -179,6 +207,20 @@ class Loaded:
                 self._llama = None
             finally:
                 self._one.release()
+
+
+class _Stopped(Exception):
+    """Nobody wants the rest of the answer."""
+
+
+def _unloadable(file: str, error: Exception) -> ConfigError:
+    size = Path(file).stat().st_size
+    return ConfigError(
+        f"The model {file} could not be loaded.",
+        why=f"llama.cpp says: {str(error)[:200] or type(error).__name__}. The file has {size:,} bytes.",
+        hint="Compare its size with that of its source, for a download may be cut off; a model of a new kind wants a newer "
+        "llama-cpp-python; a large one more memory. Nothing was asked.",
+    )
 
 
 def _for_llama(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +235,8 @@ def _for_llama(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(error: Exception) -> Exception:
+    if isinstance(error, LLMKitError):
+        return error
     if "exceed context window" in str(error) or "context window of" in str(error):
         return as_fault(400, str(error), code="context_length_exceeded")
     return as_fault(500 if isinstance(error, RuntimeError | OSError) else 400, f"llama.cpp: {error}")

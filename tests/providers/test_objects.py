@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import types
@@ -22,7 +21,6 @@ litellm_here = pytest.mark.skipif(
 
 
 #: Looked at while collecting: in a test, LLMKIT_ variables are gone.
-REAL_FILE = os.environ.get("LLMKIT_GGUF")
 
 
 def mock(words: Any, **more: Any) -> dict[str, Any]:
@@ -187,14 +185,3 @@ def test_a_file_that_is_not_there_is_named_before_anything_is_loaded(gguf: Path)
 def test_without_llama_cpp_one_is_told_what_to_install() -> None:
     with pytest.raises(errors.MissingPackage, match=r"llmkit\[local\]"):
         llmkit.ask("hello", model="local/x.gguf")
-
-
-@pytest.mark.skipif(
-    find_spec("llama_cpp") is None, reason="llama_cpp is not installed (extra `local`; no wheel)"
-)
-@pytest.mark.skipif("LLMKIT_GGUF" not in os.environ, reason="LLMKIT_GGUF names no model file")
-@pytest.mark.parametrize("stream", [True, False])
-def test_a_real_model_answers_and_stops(stream: bool) -> None:
-    reply = llmkit.ask("hello", model=f"local/{REAL_FILE}", max_tokens=12, stream=stream)
-    assert reply.stop_reason in ("length", "stop")
-    assert reply.usage.output
