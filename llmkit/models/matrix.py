@@ -57,7 +57,6 @@ LACKS: Mapping[str, Mapping[str, str]] = {
     "compatible": {"server_tools": _NO_OWN},
     "litellm": {
         "server_tools": _NO_OWN,
-        "truncation": "LiteLLM ends a stream that was cut off as if it were whole.",
         "count": "What LiteLLM counts is its own guess, not the provider's count.",
     },
     "local": {

@@ -66,25 +66,40 @@ class LiteLLMProvider:
         quiet = {"num_retries": 0, "max_retries": 0, "no-log": True}
         failure = None
         try:
-            answer = await litellm.acompletion(**{**self.params, **body, **more, **quiet})
+            asked = {**self.params, **body, **more, **quiet}
+            answer = await litellm.acompletion(**asked)
         except Exception as error:  # noqa: BLE001 - LiteLLM's classes are those of whoever it called
             failure = _fault(error)
         if failure is not None:
             raise failure  # without its context, which holds the key
-        source = _chunks(answer, request.model) if request.stream else _whole(answer, request.model)
+        if request.stream:
+            source = _chunks(answer, request.model, mocked="mock_response" in asked)
+        else:
+            source = _whole(answer, request.model)
         return ObjectExchange(source, stream=request.stream)
 
 
-async def _chunks(answer: Any, model: str) -> AsyncGenerator[dict[str, Any]]:
+async def _chunks(answer: Any, model: str, *, mocked: bool) -> AsyncGenerator[dict[str, Any]]:
     try:
         async for chunk in answer:
-            yield _priced(chunk.model_dump(exclude_none=True), model)
+            plain = chunk.model_dump(exclude_none=True)
+            if not mocked and _is_made_up(plain, answer):
+                return
+            yield _priced(plain, model)
     except Exception as error:  # noqa: BLE001 - as above
         yield error_chunk(_message(error), code=getattr(error, "status_code", None))
     finally:
         inner = getattr(answer, "completion_stream", None)
         if (close := getattr(inner, "aclose", None)) is not None:
             await close()
+
+
+def _is_made_up(chunk: Mapping[str, Any], answer: Any) -> bool:
+    """LiteLLM ends every stream with a reason to finish, also one that broke off before its provider gave any. It keeps
+    what the provider said in fields of its own: where these are empty, the end is LiteLLM's invention."""
+    ends = any(choice.get("finish_reason") for choice in chunk.get("choices") or ())
+    told = [getattr(answer, name, "?") for name in ("received_finish_reason", "intermittent_finish_reason")]
+    return ends and told == [None, None]
 
 
 async def _whole(answer: Any, model: str) -> AsyncGenerator[dict[str, Any]]:

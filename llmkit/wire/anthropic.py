@@ -218,10 +218,11 @@ class AnthropicReader(Reader):
 class _Block(Fixed):
     """A block that is kept as it is: server tools and their results, compactions, whatever comes next."""
 
-    __slots__ = ("_input", "_raw")
+    __slots__ = ("_input", "_part", "_raw")
 
     def __init__(self, kind: str, raw: dict[str, Any]) -> None:
-        super().__init__(OpaquePart(WIRE, kind, raw))
+        self._part = OpaquePart(WIRE, kind, raw)
+        super().__init__(self._part)
         self._raw = raw
         self._input: list[str] = []
 
@@ -241,7 +242,7 @@ class _Block(Fixed):
         """The block as far as it came."""
         if self._input:
             self._raw["input"] = read_arguments("".join(self._input))
-        return self.value
+        return self._part
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:

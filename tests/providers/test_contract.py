@@ -304,11 +304,6 @@ def no_usage(here: Here) -> None:
     here.simulator.reset()
 
 
-def no_truncation(here: Here) -> None:
-    assert here.ask(name="sage@eof=5").complete  # if this fails, LiteLLM can tell by now
-    here.simulator.reset()
-
-
 def no_count(here: Here) -> None:
     with pytest.raises(e.BadRequest, match="can't count tokens"):
         here.session.estimate("Why?", model=here.model("sage"), exact=True)
@@ -324,7 +319,6 @@ REFUSALS: dict[str, Callable[[Here], None]] = {
     "server_tools": no_server_tools,
     "thinking": no_thinking,
     "images": no_images,
-    "truncation": no_truncation,
     "usage": no_usage,
     "count": no_count,
     "error_401": no_server,
