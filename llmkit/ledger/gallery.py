@@ -48,8 +48,11 @@ PLOTS: Final[Mapping[str, Plot]] = {
 }
 
 
-def draw(book: Accounts, kind: str, *, png: bool | None = None, **asked: Any) -> Any:
-    """The figure of that name; what is no option of it is a filter."""
+def draw(
+    book: Accounts, kind: str, *, png: bool | None = None, frame: pd.DataFrame | None = None, **asked: Any
+) -> Any:
+    """The figure of that name; what is no option of it is a filter. ``frame``: the rows that the filters find, where
+    somebody has read them already."""
     if kind not in PLOTS:
         near = difflib.get_close_matches(kind, PLOTS, n=1)
         raise BadRequest(
@@ -71,7 +74,8 @@ def draw(book: Accounts, kind: str, *, png: bool | None = None, **asked: Any) ->
     if kind == "budget":
         extra["budgets"] = book.budgets
         asked.setdefault("simulated", any(one.simulated for one in extra["budgets"]))
-    frame = book(columns=list(reads), **asked)
+    if frame is None:
+        frame = book(columns=list(reads), **asked)
     if kind == "budget" and not extra["budgets"]:
         return empty(
             plot.title, "No budget is set. llmkit.default_session().budget(2, per='day') sets one.", frame

@@ -1,22 +1,22 @@
-"""What a dashboard of usage says: tiles, groups, calls and budgets, worked out of a table and written as safe HTML.
+"""What a dashboard of usage says: tiles, groups and calls, worked out of the rows that a :class:`View` is about.
 
-Pure: accounts and a :class:`View` in, values and markup out. Controls and clicks live in ``dashboard.py``.
+Pure: accounts and a view in, values out. How they look is said in ``dashboard_markup.py``, controls and clicks live in
+``dashboard_panel.py`` and ``dashboard.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger import reports, sums
-from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.gallery import PLOTS
+from llmkit.ledger.query import Names
 from llmkit.ledger.words import money
-from llmkit.notebook.safe import escape
-from llmkit.notebook.static import AMBER, LINE, QUIET, seconds
+from llmkit.notebook.static import seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,37 +37,30 @@ STRETCHES: Final[Mapping[str, str | None]] = {
 OWN: Final = "own dates"
 GROUPS: Final = ("model", "provider", "tag", "notebook", "cell", "status", "session", "day", "week", "month")
 FILTERS: Final = ("model", "provider", "tag", "status", "notebook")
-#: What is read for tiles, groups and the list of calls.
+#: What is read for tiles, groups, the list of calls and the plots of the same rows.
 READS: Final = tuple(
     dict.fromkeys(
         (
             *("started", "call", "attempt", "session", "notebook", "cell", "tag", "provider", "model", "status"),
-            *("ttft", "duration", "simulated", "error_kind"),
+            *("ttft", "duration"),
             *sums.NEEDED,
             *reports.CACHE_NEEDS,
         )
     )
 )  # fmt: skip
 NAMELESS: Final = "(none)"
-#: Dollars are no formulas.
-_PLAIN: Final = "tex2jax_ignore mathjax_ignore"
-#: A widget whose kernel is gone leaves a sentence about that; the twin below it says more.
-_UNDEAD: Final = (
-    "<style>.jp-OutputArea-child:has(> .jupyter-widgets):not(:has(.llmkit-dashboard))"
-    ":has(+ .jp-OutputArea-child .llmkit-twin){display:none}</style>"
-)
-_RED = "var(--jp-error-color1,#c62828)"
-_GREEN = "var(--jp-success-color1,#2e7d32)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is looked at: a stretch of time, filters, how it is grouped, which plot.
+    """What is looked at: a stretch of time, filters (a name or several), how it is grouped, which plot.
 
     >>> View(since="7d").stretch
     'own dates'
     >>> View(model="luna").filters(None)
-    {'simulated': False, 'model': 'luna', 'since': '30d'}
+    {'simulated': False, 'model': ('luna',), 'since': '30d'}
+    >>> View(tag=["a", "b"]).sentence()
+    '30 days · tag a or b · real calls only'
     """
 
     stretch: str = "30 days"
@@ -75,16 +68,18 @@ class View:
     until: Any = None
     by: str = "model"
     plot: str = "cost"
-    model: str | None = None
-    provider: str | None = None
-    tag: str | None = None
-    status: str | None = None
-    notebook: str | None = None
+    model: Names = ()
+    provider: Names = ()
+    tag: Names = ()
+    status: Names = ()
+    notebook: Names = ()
     simulated: bool = False
 
     def __post_init__(self) -> None:
         if self.since is not None or self.until is not None:
             object.__setattr__(self, "stretch", OWN)
+        for name in FILTERS:
+            object.__setattr__(self, name, _several(getattr(self, name)))
         for name, known in (("stretch", STRETCHES), ("by", GROUPS), ("plot", PLOTS)):
             if (value := getattr(self, name)) not in known:
                 raise BadRequest(f"A dashboard has no {name}={value!r}.", hint=f"It has: {', '.join(known)}.")
@@ -103,12 +98,16 @@ class View:
 
     def wide(self) -> View:
         """The same without its filters."""
-        return replace(self, model=None, provider=None, tag=None, status=None, notebook=None)
+        return replace(self, model=(), provider=(), tag=(), status=(), notebook=())
+
+    def chosen(self, name: str) -> tuple[str, ...]:
+        """What a filter lets through; nothing where it lets all through."""
+        return _several(getattr(self, name))
 
     def filters(self, session: str | None) -> dict[str, Any]:
         """The filters of ``usage()`` that it stands for."""
         found: dict[str, Any] = {"simulated": self.simulated}
-        found |= {name: value for name in FILTERS if (value := getattr(self, name)) is not None}
+        found |= {name: names for name in FILTERS if (names := self.chosen(name))}
         match STRETCHES[self.stretch]:
             case None:
                 return found
@@ -123,8 +122,12 @@ class View:
         """The same in words."""
         own = f"{_day(self.since) or 'the beginning'} to {_day(self.until) or 'now'}"
         told = [own if self.stretch == OWN else self.stretch]
-        told += [f"{name} {value}" for name in FILTERS if (value := getattr(self, name)) is not None]
+        told += [f"{name} {' or '.join(names)}" for name in FILTERS if (names := self.chosen(name))]
         return " · ".join([*told, "simulated calls too" if self.simulated else "real calls only"])
+
+
+def _several(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(dict.fromkeys(str(name) for name in names or ()))
 
 
 def _day(moment: Any) -> str:
@@ -235,21 +238,21 @@ def groups(frame: pd.DataFrame, by: str) -> Table:
     lines = []
     for row in table.to_dict("records"):
         key = row[by]
-        at = NAMELESS if _missing(key) else key
-        share = row["cost"] / whole if whole and not _missing(row["cost"]) else None
-        given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not _missing(row[n])]
+        at = NAMELESS if missing(key) else key
+        share = row["cost"] / whole if whole and not missing(row["cost"]) else None
+        given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not missing(row[n])]
         lines.append(
             Line(
                 name_of(key),
-                None if _missing(key) else key,
+                None if missing(key) else key,
                 (
                     f"{calls[at]:,}",
                     count(sum(given) if given else None),
-                    count(None if _missing(row["output"]) else int(row["output"])),
+                    count(None if missing(row["output"]) else int(row["output"])),
                     _cost(row["cost"]),
                     "" if share is None else f"{share:.0%}",
                     f"{failed[at]:.1%}" if failed[at] else "",
-                    "" if _missing(waits[at]) else seconds(float(waits[at])),
+                    "" if missing(waits[at]) else seconds(float(waits[at])),
                 ),
             )
         )
@@ -261,7 +264,7 @@ def calls(frame: pd.DataFrame, start: int = 0, stop: int | None = None) -> Table
     head = ("started (UTC)", "model", "status", "in", "out", "cost", "first token", "whole")
     lines = []
     for row in frame.iloc[::-1].iloc[start:stop].to_dict("records"):
-        given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not _missing(row[n])]
+        given = [int(row[n]) for n in ("input", "cache_read", "cache_write") if not missing(row[n])]
         retry = f" ({row['attempt']})" if row["attempt"] > 1 else ""
         lines.append(
             Line(
@@ -271,10 +274,10 @@ def calls(frame: pd.DataFrame, start: int = 0, stop: int | None = None) -> Table
                     str(row["model"]),
                     f"{row['status']}{retry}",
                     count(sum(given) if given else None),
-                    count(None if _missing(row["output"]) else int(row["output"])),
+                    count(None if missing(row["output"]) else int(row["output"])),
                     _cost(row["cost"]),
-                    "" if _missing(row["ttft"]) else seconds(float(row["ttft"])),
-                    "" if _missing(row["duration"]) else seconds(float(row["duration"])),
+                    "" if missing(row["ttft"]) else seconds(float(row["ttft"])),
+                    "" if missing(row["duration"]) else seconds(float(row["duration"])),
                 ),
             )
         )
@@ -295,108 +298,20 @@ def name_of(key: Any) -> str:
     >>> name_of(None), name_of("luna"), name_of(datetime(2026, 11, 20))
     ('(none)', 'luna', '2026-11-20')
     """
-    if _missing(key):
+    if missing(key):
         return NAMELESS
     return f"{key:%Y-%m-%d}" if isinstance(key, datetime) else str(key)
 
 
-def _missing(value: Any) -> bool:
+def missing(value: Any) -> bool:
+    """Is it unknown?"""
     from llmkit.ledger.frame import pandas
 
     return bool(pandas().isna(value))
 
 
 def _cost(value: Any) -> str:
-    return "?" if _missing(value) else money(float(value))
-
-
-# -- markup ----------------------------------------------------------------------------------------
-
-
-def tiles_html(shown: Sequence[Tile]) -> str:
-    """The tiles, as wide as the page gives them room."""
-    grid = "display:grid;gap:.6em;grid-template-columns:repeat(auto-fit,minmax(8.5em,1fr));margin:.5em 0"
-    box = f"border:1px solid {LINE};border-radius:8px;padding:.5em .8em;min-width:0;overflow-wrap:anywhere"
-    parts = [
-        f'<div role="group" aria-label="{escape(tile.name)}" style="{box}"><div style="{QUIET}">{escape(tile.name)}</div>'
-        f'<div style="font-size:1.3em;line-height:1.45">{escape(tile.value)}</div>'
-        f'<div style="{QUIET};min-height:1.2em">{escape(tile.note)}</div></div>'
-        for tile in shown
-    ]
-    return f'<div class="llmkit-tiles {_PLAIN}" style="{grid}">{"".join(parts)}</div>'
-
-
-def budgets_html(budgets: Sequence[Allowance], now: datetime | None = None) -> str:
-    """A bar for each budget; nothing where there are none."""
-    parts = []
-    for one in budgets:
-        colour = _RED if one.share >= 1 else AMBER if one.share >= 0.8 else _GREEN
-        told = f"{money(float(one.spent))} of {money(float(one.limit))} ({one.share:.0%})"
-        if one.resets is not None:
-            left = max(0, int((one.resets - (now or datetime.now(UTC))).total_seconds() // 60))
-            told += f" · anew in {left // 60} h {left % 60:02d} min"
-        parts.append(
-            f'<div style="flex:1 1 15em"><div style="{QUIET}"><b>{escape(one.name)}</b> · {escape(told)}</div>'
-            f'<div role="progressbar" aria-label="budget {escape(one.name)}" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{min(100, round(one.share * 100))}" '
-            f'style="height:.6em;border-radius:.3em;background:{LINE};overflow:hidden">'
-            f'<div style="height:100%;width:{min(100.0, one.share * 100):.1f}%;background:{colour}"></div></div></div>'
-        )
-    if not parts:
-        return ""
-    return (
-        f'<div class="llmkit-budgets {_PLAIN}" style="display:flex;flex-wrap:wrap;gap:.4em 1.4em;margin:.4em 0 .8em">'
-        f'<div style="{QUIET};flex-basis:100%">budgets</div>{"".join(parts)}</div>'
-    )
-
-
-def call_html(rows: pd.DataFrame) -> str:
-    """All that is known of one call: a column for each attempt."""
-    known = [name for name in rows.columns if rows[name].notna().any()]
-    cell = f"text-align:left;vertical-align:top;padding:.15em 1.4em .15em 0;border-bottom:1px solid {LINE}"
-    body = []
-    for name in known:
-        values = "".join(
-            f'<td style="{cell};overflow-wrap:anywhere">{escape(_said(value))}</td>' for value in rows[name]
-        )
-        body.append(f'<tr><th style="{cell};opacity:.72;font-weight:normal">{escape(name.replace("_", " "))}</th>{values}</tr>')  # fmt: skip
-    return (
-        f'<div class="llmkit-call {_PLAIN}" style="overflow-x:auto">'
-        f'<table style="margin:0;border-collapse:collapse"><tbody>{"".join(body)}</tbody></table></div>'
-    )
-
-
-def _said(value: Any) -> str:
-    if _missing(value):
-        return ""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
-
-
-def twin(
-    view: View, shown: Sequence[Tile], table: Table, budgets: Sequence[Allowance], *, beside: bool = False
-) -> dict[str, str]:
-    """The dashboard as a notebook keeps it, without a kernel: its figures and its groups, as text and as HTML.
-
-    ``beside``: it stands below a live one, whose remains it hides when the kernel is gone.
-    """
-    from llmkit.notebook.listing import Listing
-
-    rows = tuple((line.name, *line.cells) for line in table.lines[:24])
-    more = len(table.lines) - len(rows)
-    notes = (f"… and {more:,} more",) if more > 0 else ()
-    listing = Listing(table.head, rows, notes)
-    figures = "\n".join(f"{tile.name}: {' · '.join(filter(None, (tile.value, tile.note)))}" for tile in shown)
-    return {
-        "text/plain": f"Usage · {view.sentence()}\n{figures}\n\n{listing}",
-        "text/html": (
-            f'{_UNDEAD if beside else ""}<div class="llmkit-twin {_PLAIN}"><div style="{QUIET}">Usage · {escape(view.sentence())}</div>'
-            f"{tiles_html(shown)}{budgets_html(budgets)}{listing._repr_html_()}</div>"
-        ),
-    }
+    return "?" if missing(value) else money(float(value))
 
 
 def read(book: Accounts, view: View) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import llmkit
 from llmkit.core.errors import BadRequest
 from llmkit.ledger import Ledger
 from llmkit.ledger.allowance import Allowance
+from llmkit.notebook import dashboard_markup as markup
 from llmkit.notebook import dashboard_view as views
-from llmkit.notebook.dashboard import Panel
+from llmkit.notebook.dashboard_panel import Panel
 from llmkit.notebook.dashboard_view import GROUPS, View
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
@@ -91,7 +92,7 @@ def test_real_calls_alone_unless_simulated_ones_are_asked_for(past):
 def test_a_budget_that_is_spent_looks_like_it():
     half = Allowance(name="day", limit=Decimal(2), spent=Decimal(1), resets=NOON + timedelta(hours=3))
     over = Allowance(name="a<b", limit=Decimal(1), spent=Decimal(2))
-    html = views.budgets_html([half, over], now=NOON)
+    html = markup.budgets_html([half, over], now=NOON)
     assert "$1.00 of $2.00 (50%) · anew in 3 h 00 min" in html
     assert "width:50.0%" in html
     assert "width:100.0%" in html
@@ -100,7 +101,7 @@ def test_a_budget_that_is_spent_looks_like_it():
         in html
     )
     assert "a&lt;b" in html
-    assert views.budgets_html([]) == ""
+    assert markup.budgets_html([]) == ""
 
 
 def test_a_mistyped_wish_is_refused_with_what_there_is(past):
@@ -116,13 +117,17 @@ def test_a_mistyped_wish_is_refused_with_what_there_is(past):
 def test_a_filter_changes_tiles_table_and_plot(board, panel):
     before = panel.tiles.value, panel.names(), panel.plotted
     panel.choose("provider", "anthropic")
-    assert board.view.provider == "anthropic"
+    assert board.view.provider == ("anthropic",)
     assert panel.names() == ["claude-sonnet-5-5", "claude-haiku-5-5"]
     assert all(
         now != then
         for now, then in zip((panel.tiles.value, panel.names(), panel.plotted), before, strict=True)
     )
-    panel.choose("provider", "")
+    panel.choose("provider", "openai")
+    assert {"claude-sonnet-5-5", "gpt-6-luna"} < set(panel.names()) < set(before[1])
+    panel.take_out("provider", "anthropic")
+    assert board.view.sentence() == "all · provider openai · simulated calls too"
+    panel.take_out("provider", "openai")
     assert (panel.tiles.value, panel.names()) == before[:2]
 
 
@@ -195,7 +200,7 @@ def test_what_goes_wrong_is_said_and_the_dashboard_goes_on(board, panel, monkeyp
     panel.choose("tag", "papers")
     assert "EUR, USD" in panel.trouble
     monkeypatch.undo()
-    panel.choose("tag", "")
+    panel.choose("tag", "\0any")
     assert panel.trouble == ""
 
 
