@@ -13,7 +13,7 @@ from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.words import money
 from llmkit.notebook.dashboard_view import Table, Tile, View, missing
 from llmkit.notebook.safe import escape
-from llmkit.notebook.static import AMBER, LINE, QUIET
+from llmkit.notebook.static import QUIET
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +25,15 @@ _UNDEAD: Final = (
     "<style>.jp-OutputArea-child:has(> .jupyter-widgets):not(:has(.llmkit-dashboard))"
     ":has(+ .jp-OutputArea-child .llmkit-twin){display:none}</style>"
 )
-_RED = "var(--jp-error-color1,#c62828)"
-_GREEN = "var(--jp-success-color1,#2e7d32)"
+# Plain, for a page that does not trust a notebook takes variables out of it; seen well on light and dark.
+_LINE = "rgba(127,127,127,.35)"
+_RED, _AMBER, _GREEN = "#e53935", "#d98200", "#43a047"
 
 
 def tiles_html(shown: Sequence[Tile]) -> str:
     """The tiles, as wide as the page gives them room."""
     grid = "display:grid;gap:.6em;grid-template-columns:repeat(auto-fit,minmax(8.5em,1fr));margin:.5em 0"
-    box = f"border:1px solid {LINE};border-radius:8px;padding:.5em .8em;min-width:0;overflow-wrap:anywhere"
+    box = f"border:1px solid {_LINE};border-radius:8px;padding:.5em .8em;min-width:0;overflow-wrap:anywhere"
     parts = [
         f'<div role="group" aria-label="{escape(tile.name)}" style="{box}"><div style="{QUIET}">{escape(tile.name)}</div>'
         f'<div style="font-size:1.3em;line-height:1.45">{escape(tile.value)}</div>'
@@ -46,7 +47,7 @@ def budgets_html(budgets: Sequence[Allowance], now: datetime | None = None) -> s
     """A bar for each budget; nothing where there are none."""
     parts = []
     for one in budgets:
-        colour = _RED if one.share >= 1 else AMBER if one.share >= 0.8 else _GREEN
+        colour = _RED if one.share >= 1 else _AMBER if one.share >= 0.8 else _GREEN
         told = f"{money(float(one.spent))} of {money(float(one.limit))} ({one.share:.0%})"
         if one.resets is not None:
             left = max(0, int((one.resets - (now or datetime.now(UTC))).total_seconds() // 60))
@@ -55,7 +56,7 @@ def budgets_html(budgets: Sequence[Allowance], now: datetime | None = None) -> s
             f'<div style="flex:1 1 15em"><div style="{QUIET}"><b>{escape(one.name)}</b> · {escape(told)}</div>'
             f'<div role="progressbar" aria-label="budget {escape(one.name)}" aria-valuemin="0" aria-valuemax="100" '
             f'aria-valuenow="{min(100, round(one.share * 100))}" '
-            f'style="height:.6em;border-radius:.3em;background:{LINE};overflow:hidden">'
+            f'style="height:.6em;border-radius:.3em;background:{_LINE};overflow:hidden">'
             f'<div style="height:100%;width:{min(100.0, one.share * 100):.1f}%;background:{colour}"></div></div></div>'
         )
     if not parts:
@@ -69,7 +70,7 @@ def budgets_html(budgets: Sequence[Allowance], now: datetime | None = None) -> s
 def call_html(rows: pd.DataFrame) -> str:
     """All that is known of one call: a column for each attempt."""
     known = [name for name in rows.columns if rows[name].notna().any()]
-    cell = f"text-align:left;vertical-align:top;padding:.15em 1.4em .15em 0;border-bottom:1px solid {LINE}"
+    cell = f"text-align:left;vertical-align:top;padding:.15em 1.4em .15em 0;border-bottom:1px solid {_LINE}"
     body = []
     for name in known:
         values = "".join(

@@ -33,6 +33,11 @@ def test_a_dashboard_is_driven_by_hand_and_kept_as_figures(browser, lab, screens
         assert set(names.all_inner_texts()) == {"claude-sonnet-5-5", "claude-haiku-5-5"} < set(before[1])
         assert tiles.inner_text() != before[0]
 
+        shown.get_by_label("provider").select_option("openai")  # and one more
+        names.filter(has_text="gpt-6-luna").first.wait_for()
+        shown.get_by_role("button", name="openai ×").click()
+        names.filter(has_text="gpt-6-luna").first.wait_for(state="hidden")
+
         names.filter(has_text="claude-haiku-5-5").click()
         book.page.get_by_text("page 1 of").wait_for()
         names.first.click()
