@@ -7,6 +7,7 @@ sent unless ``check=True``.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -100,7 +101,7 @@ class Report:
         for area, found in self._areas():
             rows.append(f'<tr><th colspan="3" style="{_CELL};padding-top:.6em">{escape(area)}</th></tr>')
             for one in found:
-                todo = f'<div style="opacity:.8">→ {escape(_clean(one.todo))}</div>' if one.todo else ""
+                todo = f'<div style="opacity:.8">→ {_marked(one.todo)}</div>' if one.todo else ""
                 rows.append(
                     f'<tr><td style="{_CELL};color:{_COLOURS[one.state]}">{_SIGNS[one.state]}</td>'
                     f'<td style="{_CELL}">{escape(_clean(one.name))}</td>'
@@ -175,6 +176,11 @@ def _session(given: Session | None) -> tuple[Session, list[Finding]]:
             "`llmkit config check` shows all of it.",
         )
         return Session({}), [said]
+
+
+def _marked(text: str) -> str:
+    """The same for a page, where what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(_clean(text)))
 
 
 def _clean(text: str) -> str:

@@ -30,6 +30,10 @@ def _above_zero(kind: type[Any], words: str) -> Any:
     return kind(None, allow_none=True, min=least, help=words).tag(config=True)
 
 
+def _names(words: str) -> Any:
+    return Union([List(Unicode()), Unicode()], default_value="", help=words).tag(config=True)
+
+
 class LLMKit(Configurable):
     """What cells do where their line doesn't say. An empty value (``""`` or ``None``) leaves it to the files."""
 
@@ -45,9 +49,7 @@ class LLMKit(Configurable):
     timeout = _above_zero(Float, "Seconds after which a cell gives up.")
     budget = _above_zero(Float, "Dollars that one cell may cost at most.")
     tag = Unicode("", help="The tag of a cell's calls in usage().").tag(config=True)
-    tools = Union(
-        [List(Unicode()), Unicode()], default_value="", help="Names of functions that the model may call."
-    ).tag(config=True)
+    tools = _names("Names of functions that the model may call.")
     yes_tools = Bool(False, help="Let tools run without asking.").tag(config=True)
     max_rounds = _above_zero(Integer, "How often tools may run before an answer must come.")
     task = Unicode("", help="What cells that name no model are for: llmkit picks it.").tag(config=True)
@@ -58,6 +60,15 @@ class LLMKit(Configurable):
     conversation = Unicode("", help="The conversation that cells belong to when they name none.").tag(
         config=True
     )
+    new = Bool(False, help="Does every cell start its conversation over?").tag(config=True)
+    out = Unicode("", help="The variable that every reply is also put into.").tag(config=True)
+    attach = _names("Files, URLs or variables to send along with every cell.")
+    schema = Unicode("", help="The variable whose schema every answer follows.").tag(config=True)
+    compare = _names("Models that a cell which names none asks side by side.")
+    fallback = _names("Models to ask in turn when a cell's own fails.")
+    repeat = _above_zero(Integer, "How often a cell asks, side by side.")
+    bg = Bool(False, help="Return at once; the answer comes while other cells run.").tag(config=True)
+    dry_run = Bool(False, help="Show what would be sent and its cost; send nothing.").tag(config=True)
     format = Enum(["", *FORMATS], default_value="", help="What answers are made into.").tag(config=True)
     display = Enum(
         ["", *MODES],

@@ -42,6 +42,7 @@ from llmkit.notebook.options import (
     read_line,
     read_prompt_line,
     rounds,
+    settled,
     usage_error,
     whole,
 )
@@ -156,6 +157,7 @@ class LLMMagics(Magics):
             model = self._model_of(asked)
         if not prompt.strip():
             raise usage_error("The prompt is empty")
+        asked = settled(asked, self.defaults.value, on_a_line=cell is None)
         notes: list[str] = []
         parts: tuple[Part, ...] = (TextPart(prompt),)
         if not (asked.raw or self.defaults.value("raw")):

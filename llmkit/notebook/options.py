@@ -7,8 +7,9 @@ import difflib
 import keyword
 import re
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
@@ -32,6 +33,8 @@ _AT_ODDS = (
     *((many, way) for many in ("--compare", "--repeat") for way in ("--task", "--strategy", "--fallback")),
     ("--fallback", "--task"), ("--fallback", "--strategy"),
 )  # fmt: skip
+#: Options that may be set for all cells and have no other home: the rest is read where it is used.
+_SETTLED = ("out", "attach", "schema", "compare", "fallback", "repeat", "bg", "dry_run", "new")
 _FIELDS = {"-c": "conversation", "-f": "format", "-m": "model", "MODEL": "words", "-t": "tools"}
 _VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 _OPTION = re.compile(r"\s*(--?[A-Za-z][\w-]*)(=|(?=\s|\Z))")
@@ -99,17 +102,47 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
     except UsageError as error:
         raise usage_error(f"{str(error).rstrip('.')}. {_meant(shlex.split(line))}") from None
     values = vars(parsed)
-    if (name := values["out"]) is not None and (not name.isidentifier() or keyword.iskeyword(name)):
-        raise usage_error(f"-o takes the name of a variable, not {name!r}")
     if (name := values["conversation"]) is not None and not is_name(name):
         raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
     several = {
         name: tuple(values[name] or ()) for name in ("words", "attach", "compare", "fallback", "tools")
     }
-    asked = Line(**{**values, **several})
-    for one, other in _AT_ODDS:
-        if _is_given(asked, one) and _is_given(asked, other):
-            raise usage_error(f"{one} does not go with {other}")
+    asked = _checked(Line(**{**values, **several}))
+    if (odd := _at_odds(asked)) is not None:
+        raise usage_error(f"{odd[0]} does not go with {odd[1]}")
+    return asked
+
+
+def _at_odds(asked: Line) -> tuple[str, str] | None:
+    """Two options of a line that do not go together."""
+    return next((pair for pair in _AT_ODDS if all(_is_given(asked, one) for one in pair)), None)
+
+
+def settled(asked: Line, setting: Callable[[str], Any], *, on_a_line: bool = False) -> Line:
+    """The line with what is set for all cells, where it says nothing itself. What doesn't go with its own words
+    gives way, and a line in a loop keeps out of conversations.
+
+    >>> settled(Line(), {"out": "answer", "compare": "sonnet,luna"}.get).compare
+    ('sonnet', 'luna')
+    >>> settled(Line(model="haiku"), {"compare": "sonnet,luna"}.get).compare
+    ()
+    """
+    for name in _SETTLED:
+        value = None if on_a_line and name == "new" else setting(name)
+        if value is None or value is False or getattr(asked, name) not in (None, False, ()):
+            continue
+        if name in ("attach", "compare", "fallback"):
+            words = (value,) if isinstance(value, str) else tuple(value)
+            value = words if name == "attach" else models(",".join(words))
+        given: dict[str, Any] = {name: value}
+        fuller = replace(asked, **given)
+        asked = asked if _at_odds(fuller) else _checked(fuller)
+    return asked
+
+
+def _checked(asked: Line) -> Line:
+    if (name := asked.out) is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise usage_error(f"-o takes the name of a variable, not {name!r}")
     return asked
 
 

@@ -22,7 +22,7 @@ Origin = Literal["given", "user", "project", "LLMKIT_CONFIG"]
 MASK = "•••"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}$")
 #: What a file of the project may not say: it would be the stranger who vouches for himself.
-_NOT_IN_A_PROJECT = (("trusted_hosts",), ("cell", "yes_tools"))
+_NOT_IN_A_PROJECT = (("trusted_hosts",), ("cell", "yes_tools"), ("cell", "attach"))
 
 
 @dataclass(frozen=True, slots=True)

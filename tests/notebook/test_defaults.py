@@ -73,6 +73,8 @@ def test_files_are_read_together_and_each_value_says_where_it_is_from(places):
         ("  think: hard", ["line 2", "think"]),
         ("  - model", ["line 1", "cell"]),
         ("  yes_tools: true", ["line 2", "yes_tools"]),
+        ("  attach: ~/.ssh/id_rsa", ["line 2", "attach"]),
+        ("  repeat: 0", ["line 2", "repeat"]),
     ],
 )
 def test_what_a_file_can_t_say_is_refused_with_its_line(places, section, says):
@@ -91,19 +93,8 @@ def test_a_setting_of_config_and_of_a_file_have_one_name():
 def test_every_option_of_a_cell_that_may_hold_for_all_has_a_default():
     from llmkit.notebook.options import Line
 
-    of_one_cell = {
-        "words",
-        "out",
-        "attach",
-        "schema",
-        "new",
-        "no_history",
-        "dry_run",
-        "compare",
-        "repeat",
-        "bg",
-    }
-    assert {*Line.__dataclass_fields__} - of_one_cell - {*defaults.names()} == set()
+    spelled_otherwise = {"words", "no_history"}  # model, and history = False
+    assert {*Line.__dataclass_fields__} - spelled_otherwise - {*defaults.names()} == set()
 
 
 # -- in a kernel --------------------------------------------------------------------------------
@@ -146,3 +137,43 @@ def test_a_default_reaches_the_call_and_the_line_wins(kernel):
     assert (bodies.count(": 9"), bodies.count(": 11")) == (1, 1)
     counted = "[len(llmkit.usage(simulated=True, tag=tag)) for tag in ('set', 'line')]"
     assert kernel.value(counted) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "shows"),
+    [
+        ("out = 'every'", "every is _llm"),
+        ("attach = ['extra']", "'the extra words' in str(llmkit.sim.default().requests[-1].json)"),
+        ("schema = 'shape'", "isinstance(_llm.json, dict)"),
+        ("compare = 'sim/swift,sim/sage'", "len(_.replies) == 2"),
+        ("repeat = 2", "len(_.replies) == 2"),
+        ("bg = True", "'Background' in type(_).__name__"),
+        ("dry_run = True", "len(llmkit.sim.default().requests) == before"),
+        (
+            "new = True",
+            "len(get_ipython().magics_manager.registry['LLMMagics'].conversations['c'].turns) == 1",
+        ),
+    ],
+)
+def test_what_holds_for_one_cell_can_be_set_for_all(kernel, setting, shows):
+    kernel.run("import llmkit.sim\nextra = 'the extra words'\nshape = {'type': 'object', 'properties': {}}")
+    name = setting.split()[0]
+    line = "-c c" if name == "new" else ""
+    kernel.run("%config LLMKit.model = 'sim/swift'\n%config LLMKit.quiet = True\nbefore = len(llmkit.sim.default().requests)")  # fmt: skip
+    kernel.run(f"%config LLMKit.{setting}")
+    try:
+        for _ in range(2):
+            ran = kernel.run(f"%%llm {line}\nhi")
+            assert ran.status == "ok", ran.messages
+        assert kernel.value(shows) is True
+    finally:
+        empty = {"bg": False, "dry_run": False, "new": False, "repeat": None}.get(name, "")
+        for back in (f"{name} = {empty!r}", "model = ''", "quiet = False"):
+            kernel.run(f"%config LLMKit.{back}")
+
+
+def test_a_setting_gives_way_to_what_it_does_not_go_with(kernel):
+    kernel.run("%config LLMKit.compare = 'sim/swift,sim/sage'")
+    kernel.run("%%llm sim/swift -q --no-history\nhi")
+    kernel.run("%config LLMKit.compare = ''")
+    assert kernel.value("type(_).__name__") == "Reply"
