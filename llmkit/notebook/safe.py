@@ -3,7 +3,7 @@
 What a model writes is untrusted: in a notebook, a script in an output is code with the user's rights, and a
 remote image tells somebody that (and what) was read. So nothing passes through; everything is parsed
 and written anew. Raw HTML is shown as text, images become notes, links keep only http, https and mailto and
-say where they go, maths is not typeset, and invisible characters are written out (``visible.py``).
+say where they go, maths is typeset where it can do nothing else (``maths.py``), and invisible characters are written out (``visible.py``).
 The Markdown writer lives in ``source.py``, the piecewise renderer in ``incremental.py``.
 """
 
@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 
+from llmkit.notebook import maths
 from llmkit.notebook.incremental import Incremental
 from llmkit.notebook.source import to_markdown
 from llmkit.notebook.visible import reveal, to_text
@@ -40,34 +41,36 @@ _HOST = re.compile(
     re.IGNORECASE,
 )
 _BLOCK = "margin:.2em 0 1em;overflow-x:auto;white-space:pre;padding:.6em .8em;border-radius:6px;background:rgba(127,127,127,.1)"
+_FORMULA = "margin:0 0 1em;overflow-x:auto;white-space:pre-line"
 _CELL = "text-align:{};padding:.25em .7em;border-bottom:1px solid rgba(127,127,127,.25)"
 
 
-def to_html(markdown: str) -> str:
-    """A model's Markdown as HTML that is safe in any page.
+def to_html(markdown: str, *, typeset: bool = True) -> str:
+    """A model's Markdown as HTML that is safe in any page; ``typeset`` says whether the page may typeset its maths.
 
     >>> print(to_html("**Hi** <script>alert(1)</script>"))
     <div class="llmkit-md tex2jax_ignore mathjax_ignore"><p><strong>Hi</strong> &lt;script&gt;alert(1)&lt;/script&gt;</p>
     </div>
     """
-    return f"{WRAPPER}{render(markdown)}</div>"
+    return f"{WRAPPER}{render(markdown, typeset=typeset)}</div>"
 
 
-def render(markdown: str) -> str:
+def render(markdown: str, *, typeset: bool = False) -> str:
     """The same without the wrapper: for those who put pieces together (in a wrapper of their own)."""
     text = to_text(markdown)
     if len(text) > LONGEST:
         return f'<pre style="white-space:pre-wrap">{escapeHtml(text)}</pre>\n'
     # Entities (&#x202E;) are decoded while parsing, so what is invisible is looked for again at the end.
-    return reveal(str(parser().render(text)))
+    return reveal(str(parser().render(text, {"typeset": maths.MOST if typeset else 0})))
 
 
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
-    """CommonMark with tables and strikethrough, without HTML."""
+    """CommonMark with tables, strikethrough and maths, without HTML."""
     made = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer)
     made.enable(["table", "strikethrough"])
     made.validateLink = allowed  # type: ignore[method-assign]
+    maths.add_maths(made)
     return made
 
 
@@ -128,7 +131,7 @@ class _Renderer(RendererHTML):
 
     def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         start = next(i for i in range(idx, -1, -1) if tokens[i].type == "link_open")
-        words = self.renderInlineAsText(tokens[start + 1 : idx], options, env)
+        words = "".join(token.content for token in tokens[start + 1 : idx])  # also those in code and maths
         note = destination_note(words, str(tokens[start].attrs.get("href", "")))
         return f"</a> ({escapeHtml(note)})" if note else "</a>"
 
@@ -146,8 +149,19 @@ class _Renderer(RendererHTML):
 
     th_open = td_open = _cell
 
+    def maths(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return f"<span{_typeset(tokens[idx].content, env)}>{escapeHtml(tokens[idx].content)}</span>"
+
+    def maths_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        written = tokens[idx].content
+        return f'<div{_typeset(written, env)} style="{_FORMULA}">{escapeHtml(written)}</div>\n'
+
     def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return '<table style="margin-left:0;border-collapse:collapse">\n'
+
+
+def _typeset(written: str, env: EnvType) -> str:
+    return ' class="tex2jax_process mathjax_process"' if maths.typesets(written, env) else ""
 
 
 def _code(content: str, language: str) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llmkit.notebook.maths import inside, may_typeset
 from llmkit.notebook.visible import reveal, to_text
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 #: An exclamation mark would make an image of the link that follows it.
 _ACTIVE = re.compile(r"[\\`*_\[\]$~|]|!\Z")
-_LINE_START = re.compile(r"^(\s*)(?:([-+=#])|(\d{1,9})([.)]))", re.MULTILINE)
+_LINE_START = re.compile(r"^(\s*)(?:([-+=#])|(\d{1,9})([.)])|\\\[)", re.MULTILINE)
 _AUTOLINK = re.compile(r"\b(https?|ftp|www|mailto)(:|\.)", re.IGNORECASE)
 
 
@@ -60,6 +61,8 @@ def _blocks(tokens: Sequence[Token]) -> list[str]:
                 blocks.append(_table(inside))
             case "fence" | "code_block":
                 blocks.append(_fenced(token.content, token.info))
+            case "maths_block":
+                blocks.append(_maths(token.content))
             case "hr":
                 blocks.append("***")  # never the underline of what stands above
             case "inline":
@@ -149,6 +152,8 @@ def _inline(token: Token, *, in_table: bool = False) -> str:
                 start, href = links.pop()
                 note = destination_note("".join(words[start:]), href)
                 out.append(f"](<{_url(href)}>)" + (f" ({_escaped(note)})" if note else ""))
+            case "maths":
+                out.append(_maths(child.content, in_table=in_table))
             case "image":
                 out.append(f"*{_escaped(image_note(child.content, str(child.attrs.get('src', ''))))}*")
             case _:
@@ -157,16 +162,26 @@ def _inline(token: Token, *, in_table: bool = False) -> str:
 
 
 def _quiet_start(match: re.Match[str]) -> str:
-    """A line of a paragraph must not begin a list, a rule or an underlined heading."""
+    """A line of a paragraph must not begin a list, a rule, an underlined heading or a formula."""
     blank, sign, digits, dot = match.groups()
+    if sign is None and digits is None:
+        return f"{blank}&#91;"  # an escaped bracket would begin maths
     return f"{blank}\\{sign}" if sign else f"{blank}{digits}\\{dot}"
 
 
 def _escaped(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = _ACTIVE.sub(lambda found: "\\" + found[0], text)
+    text = _ACTIVE.sub(lambda found: "\\" + found[0], text).replace("\\[ ", "&#91; ")
     # Some renderers make links of bare addresses; an address that is only text stays text.
     return _AUTOLINK.sub(lambda found: f"{found[1]}{'&#58;' if found[2] == ':' else '&#46;'}", text)
+
+
+def _maths(written: str, *, in_table: bool = False) -> str:
+    """Maths that may be typeset stays maths, where nothing in it is Markdown or HTML to others; else it is words."""
+    active = "<>&`[]!" + ("|" if in_table else "")
+    if may_typeset(inside(written)) and not any(one in written for one in active) and written[0] == "$":
+        return " ".join(written.split())
+    return _escaped(written)
 
 
 def _code(content: str, *, in_table: bool) -> str:

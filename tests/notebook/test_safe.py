@@ -36,7 +36,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def test_there_are_enough_samples():
-    for name, least in (("hostile", 200), ("harmless", 60)):
+    for name, least in (("hostile", 400), ("harmless", 100)):
         assert len(set((DATA / f"{name}.jsonl").read_text("utf-8").splitlines())) >= least
 
 
@@ -53,7 +53,7 @@ def test_a_hostile_answer_does_nothing_at_any_point_of_its_streaming(hostile, lo
     growing = Incremental()
     for end in range(1, len(hostile) + 1):
         assert look(growing.update(hostile[:end])).faults == [], hostile[:end]
-    assert growing.finish(hostile) == to_html(hostile)
+    assert growing.finish(hostile) == to_html(hostile, typeset=False)
 
 
 @pytest.mark.parametrize("frame", ["- {}", "> {}", "1. {}", "# {}", "**{}**", "| a |\n|---|\n| {} |", "[{}](https://a.example)", "![{}](https://a.example)", "text\n\n{}\n\ntext", "```\n```\n{}"])  # fmt: skip
@@ -148,7 +148,7 @@ def test_no_text_does_anything(text):
 
     for rendered in (to_html(text), Incremental().update(text), *trusting(to_markdown(text))):
         Tags().feed(rendered)
-    assert not set(found) - {"div", "p", "em", "strong", "code", "pre", "a", "ul", "ol", "li", "blockquote", "br", "hr", "s", "del", "table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6"}  # fmt: skip
+    assert not set(found) - {"div", "p", "em", "strong", "code", "pre", "a", "ul", "ol", "li", "blockquote", "br", "hr", "s", "del", "span", "table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6"}  # fmt: skip
 
 
 # -- Markdown -----------------------------------------------------------------------------------
