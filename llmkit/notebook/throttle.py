@@ -1,4 +1,4 @@
-"""How often a growing answer may be sent to the page: at most 15 times a second and a seventh of its time.
+"""How often a growing answer may be sent to the page: at most 15 times a second and a tenth of its time.
 
 Pure arithmetic with a clock that tests can replace. What is sent lives in ``live.py``.
 """
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 FRAMES_PER_SECOND = 15
-DUTY = 0.15
+DUTY = 0.1
 #: What a page needs to lay out one character of text, and to take in one of HTML, in seconds (measured in
 #: JupyterLab: ``benchmarks/page.py``).
 SECONDS_PER_CHARACTER = 2e-6
