@@ -135,4 +135,5 @@ def _html(table: pd.DataFrame, title: str) -> str:
 
     more = len(table) - _TABLE_ROWS
     rest = f"<p>… and {more:,} rows more.</p>" if more > 0 else ""
-    return f"<p><b>{escape(title)}</b></p>{table.head(_TABLE_ROWS).to_html(index=False, border=0)}{rest}"
+    shown = table.head(_TABLE_ROWS).to_html(index=False, border=0)
+    return f'<div class="tex2jax_ignore mathjax_ignore"><p><b>{escape(title)}</b></p>{shown}{rest}</div>'

@@ -63,7 +63,8 @@ class WhatIf:
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(escape(line) for line in str(self).splitlines())
-        return f"<p>{lines}</p>{self.table.to_html(index=False, border=0)}"
+        table = self.table.to_html(index=False, border=0)
+        return f'<div class="tex2jax_ignore mathjax_ignore"><p>{lines}</p>{table}</div>'
 
 
 def what_if(

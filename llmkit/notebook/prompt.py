@@ -141,7 +141,9 @@ def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         return eval(code, scope)  # noqa: S307 - the user's own expression, over the user's own names
     except NameError as error:
         missing = error.name or expression
-        near = difflib.get_close_matches(missing, [n for n in names if not n.startswith("_")], n=1)
+        near = difflib.get_close_matches(
+            missing, [n for n in names if not n.startswith("_") and n not in _SHELL], n=1
+        )
         raise BadRequest(
             f"{{{{ {_short(expression)} }}}}: there is no variable {missing!r}.",
             why=f"Did you mean {near[0]!r}? Nothing was sent." if near else "Nothing was sent.",
