@@ -17,7 +17,7 @@ class Candidate:
 
     ``cost`` is what this request is expected to cost, ``worst`` the most it may; ``latency`` the seconds until
     the whole answer, ``ttft`` until its first token, both from your own ledger; ``quality`` (0 to 1) how well it
-    fits the task; ``score`` what the strategy made of all that. What is unknown is ``None``.
+    fits the task and ``grounds`` what that is made of; ``score`` what the strategy made of all that. What is unknown is ``None``.
 
     >>> Candidate(model="sim/tiny", reasons=("its context window is too short",)).eligible
     False
@@ -30,6 +30,7 @@ class Candidate:
     latency: float | None = None
     ttft: float | None = None
     quality: float | None = None
+    grounds: str = ""
     score: float | None = None
     breaker: str = "closed"
     local: bool = False

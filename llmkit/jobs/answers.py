@@ -33,6 +33,7 @@ from llmkit.jobs.summary import SUMMARY, summarize
 from llmkit.jobs.votes import Ballot, Vote, elected
 from llmkit.jobs.words import Diff
 from llmkit.providers.keys import mask
+from llmkit.routing.orchestrator import orchestrator
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -145,6 +146,7 @@ class Answers:
         wanted = as_metric(metric, name)
         found = scored(self.cells, wanted, expected, taken={*table.COLUMNS, *SUMMARY})
         self._scores[found.name] = found
+        self._note()
         return found
 
     @property
@@ -203,6 +205,11 @@ class Answers:
         """A judgement that judges were asked for; it takes the place of an earlier one of its name."""
         self._judgements.pop(judgement.name, None)
         self._judgements[judgement.name] = judgement
+
+    def _note(self) -> None:
+        """Who is better is known to the router from now on. What was read from a file says nothing by itself."""
+        if self._session is not None:
+            orchestrator(self._session).note(self)
 
     @property
     def judgements(self) -> dict[str, Judgement]:
@@ -268,6 +275,7 @@ class Answers:
         row, winner, kind = elected(self.cells, choice, of)
         vote = self._ballot.cast(row, winner, kind, blind=blind)
         self._changed()
+        self._note()
         return vote
 
     @property

@@ -63,6 +63,7 @@ class Judgement(Reported):
         at_once = at_once_from(max_concurrency)
         self._answers._keep(self)
         self._bench.hear(at_once=at_once, budget=budget, signal=signal, shown=progress)
+        self._answers._note()
         return self
 
     @property

@@ -203,7 +203,14 @@ SECTIONS: Mapping[str, Kind] = {
     "tasks": Named(Fields({**_ROUTE, "description": Text(), "schema": Anything()})),
     "agents": Named(Fields({**_ROUTE, "description": Text(), "task": Text(), "tools": _TEXTS})),
     "routing": Fields(
-        {**_ROUTE, "strategies": Named(Anything()), "max_attempts": _COUNT, "local_tags": _TEXTS}
+        {
+            **_ROUTE,
+            "strategies": Named(Anything()),
+            "max_attempts": _COUNT,
+            "local_tags": _TEXTS,
+            "learn": Flag(),
+            "qualities": Named(Either((Number(high=1), Named(Number(high=1))))),
+        }
     ),
     "trusted_hosts": _TEXTS,
 }

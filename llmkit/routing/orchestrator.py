@@ -13,10 +13,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmkit.core.errors import BadRequest
+from llmkit.core.errors import BadRequest, LLMKitError
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request
 from llmkit.core.route import Route
@@ -29,12 +30,14 @@ from llmkit.engine.stream import Stream
 from llmkit.providers.registry import Registry
 from llmkit.routing.choice import Choice
 from llmkit.routing.experience import Memory
+from llmkit.routing.judgements import Judgements
 from llmkit.routing.needs import Need
 from llmkit.routing.pool import pool
 from llmkit.routing.profiles import Profile, profile
-from llmkit.routing.rank import Judged, rank
+from llmkit.routing.rank import rank
 from llmkit.routing.strategies import Asked, strategy_of
 from llmkit.routing.tasks import Task, task_of
+from llmkit.routing.verdicts import Judged, Verdicts, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +76,7 @@ class Orchestrator:
     ) -> None:
         self.session = _session(registry)
         self.models = _names(models)
-        self.judged: dict[str, Judged] = {}
+        self._judgements = Judgements(self.session.notice)
         self._memory = Memory()
         self._dice = random.Random(seed)  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.Lock()
@@ -224,7 +227,9 @@ class Orchestrator:
         names = pool(session, kind, preferred)
         seen: dict[str, Profile] = {}  # one model may have been named in two ways
         for each, named in names.items():
-            found = profile(session, each, need, known, named=named, bounds=need.bounded or not real)
+            found = profile(
+                session, each, need, known, named=named, bounds=need.bounded or not real, task=kind.name
+            )
             seen.setdefault(found.model, found)
         profiles = list(seen.values())
         if preferred is not None:
@@ -241,7 +246,7 @@ class Orchestrator:
             last=self._last.get(conversation),
             dice=random.Random(seed),  # noqa: S311
         )
-        candidates = rank(profiles, need, kind, function, ways, self.judged)
+        candidates = rank(profiles, need, kind, function, ways, self._judgements.all())
         return Choice(Route(kind.name, name, candidates), kind, need, own, conversation)
 
     def select_model(
@@ -276,23 +281,58 @@ class Orchestrator:
     # -- learning -----------------------------------------------------------------------------
 
     def learn(self, judged: Any) -> Orchestrator:
-        """Take what you found of models: a judged comparison (``llmkit.compare(...)`` with votes or verdicts), or a
-        mapping of models to shares from 0 to 1. Quality then leans on it, the more the more there is.
+        """Take what you found of models, and keep it for the next kernel: a judged comparison (``llmkit.compare(...)``
+        with votes, verdicts or scores), the file of one that was saved, or a mapping of models to shares from 0 to 1.
+        Quality then leans on it, the more the more there is. The same comparison once more takes the place of what it
+        said before. Comparisons of this session are noted by themselves, unless ``routing: {learn: false}``.
 
         >>> Orchestrator(Session({})).learn({"sim/sage": 0.9}).judged["sim/sage"].share
         0.9
         """
-        from llmkit.routing.verdicts import verdicts
-
-        for name, (share, of) in verdicts(judged).items():
-            provider, model = self.session.resolve(name)
-            full = f"{provider.name}/{model}"
-            before = self.judged.get(full, Judged(0.0, 0))
-            total = before.of + of
-            self.judged[full] = Judged((before.share * before.of + share * of) / total, total)
+        if isinstance(judged, str | Path):
+            # The jobs are a room above this one: asked by name, and only for a file of theirs.
+            judged = import_module("llmkit.jobs.baseline").load(judged)
+        said = verdict(judged, self._full)
+        if not said.met and not said.shares:
+            raise BadRequest(
+                "The comparison says nothing of who was better.",
+                hint="Vote (`cmp.vote(…)`), judge (`cmp.judge(…)`) or score (`cmp.score(…)`) first.",
+            )
+        self._judgements.add(said)
         return self
 
+    def note(self, judged: Any) -> None:
+        """The same for a comparison that was just voted on, judged or scored. A vote that was taken back is forgotten."""
+        if self.session.registry.section("routing").get("learn") is False:
+            return
+        try:
+            said = verdict(judged, self._full)
+        except LLMKitError as error:  # a model that is not known any more; the vote stands all the same
+            self.session.notice(f"A judgement was not noted for routing: {error.what}")
+            return
+        if said.met or any(one.source == said.source for one in self._judgements.all().said):
+            self._judgements.add(said)
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """All that you found of models, in any kernel."""
+        return self._judgements.all()
+
+    @property
+    def judged(self) -> dict[str, Judged]:
+        """The same, model by model: the share that was won, of how many."""
+        said = self._judgements.all()
+        return {name: found for name in said.models if (found := said.of(name)) is not None}
+
+    def forget(self) -> None:
+        """Forget all that you found of models, in every kernel."""
+        self._judgements.forget()
+
     # -- within -------------------------------------------------------------------------------
+
+    def _full(self, name: str) -> str:
+        provider, model = self.session.resolve(name)
+        return f"{provider.name}/{model}"
 
     def _supposed(
         self,

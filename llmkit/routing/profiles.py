@@ -6,6 +6,7 @@ A profile is a plain value, so that choosing needs neither a network nor a clock
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from llmkit.core.errors import LLMKitError
 from llmkit.core.usage import Cost, Usage
 from llmkit.engine import adapt
 from llmkit.engine.failover import Health
+from llmkit.models import aliases
 from llmkit.models.catalogue import ModelFacts
 from llmkit.models.prices import cost_of, worst_case
 from llmkit.providers.endpoints import is_loopback
@@ -46,6 +48,8 @@ class Profile:
     worst: Decimal | None = None
     price: Decimal | None = None
     pace: Pace | None = None
+    #: How well it fits the task, where the configuration says so.
+    told: float | None = None
     problem: str = ""
 
     @property
@@ -55,7 +59,14 @@ class Profile:
 
 
 def profile(
-    session: Session, name: str, need: Need, known: Experience, *, named: bool = False, bounds: bool = True
+    session: Session,
+    name: str,
+    need: Need,
+    known: Experience,
+    *,
+    named: bool = False,
+    bounds: bool = True,
+    task: str = "",
 ) -> Profile:
     """The model of that name, as that session knows it; with ``bounds``, what it may cost at worst (which takes as long
     to work out as all the rest)."""
@@ -91,7 +102,17 @@ def profile(
         worst=worst.amount if worst.currency == "USD" else None,
         price=price.amount,
         pace=pace,
+        told=_told(session, full, task),
     )
+
+
+def _told(session: Session, model: str, task: str) -> float | None:
+    """What the configuration says of a model's quality: for every task, or for this one."""
+    for name, said in (session.registry.section("routing").get("qualities") or {}).items():
+        if aliases.resolve(session.registry.aliases.get(name, name)) == model:
+            found = said.get(task) if isinstance(said, Mapping) else said
+            return None if found is None else float(found)
+    return None
 
 
 def facts_of(session: Session, provider: Provider, model: str) -> ModelFacts:

@@ -23,9 +23,10 @@ from llmkit.routing.needs import Need
 from llmkit.routing.orchestrator import Orchestrator, orchestrator
 from llmkit.routing.pool import offered
 from llmkit.routing.profiles import Profile, profile
-from llmkit.routing.rank import Judged, rank
+from llmkit.routing.rank import rank
 from llmkit.routing.strategies import STRATEGIES, Asked
 from llmkit.routing.tasks import Task, task_of
+from llmkit.routing.verdicts import Judged, Verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +173,7 @@ def report(
         tuple(sorted({one.model for one in looked})),
     )
     lines = [done, *(_line(name, looked, profiles, rates, chosen, done.cost) for name in COMPARED)]
-    return Report(len(calls), len(looked), tuple(lines), tuple(_suggestions(calls, rates, chosen.judged)))
+    return Report(len(calls), len(looked), tuple(lines), tuple(_suggestions(calls, rates, chosen.verdicts)))
 
 
 def _calls(session: Session, since: Moment | None, *, simulated: bool) -> list[_Used]:
@@ -244,7 +245,7 @@ def _line(
     for used in looked:
         need = Need(tokens=used.tokens, most_tokens=used.tokens, answer=used.answer, longest=used.answer or 1)
         priced = [replace(one, cost=_price(rates[one.model], used)) for one in profiles]
-        found = rank(priced, need, used.task, STRATEGIES[name], Asked(), chosen.judged)
+        found = rank(priced, need, used.task, STRATEGIES[name], Asked(), chosen.verdicts)
         first = next((one for one in found if one.eligible), None)
         costs.append(None if first is None else first.cost)
         seconds.append(None if first is None else first.latency)
@@ -255,34 +256,27 @@ def _line(
     return Line(name, cost, _mean(seconds), regret, tuple(sorted(models, key=lambda one: -models[one])))
 
 
-def _suggestions(
-    calls: Sequence[_Used], rates: dict[str, Rates | None], judged: dict[str, Judged]
-) -> Iterable[str]:
+def _suggestions(calls: Sequence[_Used], rates: dict[str, Rates | None], said: Verdicts) -> Iterable[str]:
     used = {one.model: [each for each in calls if each.model == one.model] for one in calls}
-    if used and not judged:
-        yield "Which cheaper models are as good for you, comparisons tell: orchestrator.learn(llmkit.compare(…))."
+    if used and not said:
+        yield "Which cheaper models are as good for you, comparisons tell: vote, judge or score (llmkit.compare(…))."
     for model, of in used.items():
-        own, paid = judged.get(model), _sum(each.cost for each in of)
-        if own is None or own.of < _ENOUGH or not paid:
+        if not (paid := _sum(each.cost for each in of)):
             continue
-        best: tuple[Decimal, str, Judged] | None = None
-        for other, found in judged.items():
+        best: tuple[Decimal, str, tuple[Judged, Judged]] | None = None
+        for other in said.models:
+            found = None if other == model else said.between(model, other)
             price = _sum(_price(rates.get(other), each) for each in of)
-            equal = found.of >= _ENOUGH and found.share >= own.share - _EQUAL
-            if (
-                other != model
-                and equal
-                and price is not None
-                and price < paid
-                and (best is None or price < best[0])
-            ):
+            if found is None or price is None or price >= paid or min(one.of for one in found) < _ENOUGH:
+                continue
+            if found[1].share >= found[0].share - _EQUAL and (best is None or price < best[0]):
                 best = (price, other, found)
         if best is not None:
-            price, other, found = best
+            price, other, (mine, its) = best
             yield (
                 f"{other} instead of {model}: its {len(of):,} calls would have cost about ${price:.4f}, not "
-                f"${paid:.4f}, and you found it as good ({found.share:.0%} of {found.of} against {own.share:.0%} "
-                f"of {own.of})."
+                f"${paid:.4f}, and you found it as good ({its.share:.0%} of {its.of} against {mine.share:.0%} "
+                f"of {mine.of})."
             )
 
 
@@ -310,6 +304,6 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.strategy,
         "unknown" if line.cost is None else f"${line.cost:.4f}",
         "unknown" if line.seconds is None else f"{line.seconds:.1f} s",
-        "" if line.regret is None else f"${line.regret:.4f}",
+        "" if line.regret is None else f"{'-' if line.regret < 0 else ''}${abs(line.regret):.4f}",
         ", ".join(line.models[:3]) + (" …" if len(line.models) > 3 else ""),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("rank", "model", "eligible", "why_not", "score", "quality", "cost", "worst_case", "latency", "ttft"),
-    *("breaker", "budget_left", "local", "simulated"),
+    *("breaker", "budget_left", "local", "simulated", "quality_from"),
 )
 
 
@@ -45,4 +45,5 @@ def _row(at: int, one: Candidate, need: Need) -> dict[str, Any]:
         "budget_left": None if left is None else float(left),
         "local": one.local,
         "simulated": one.simulated,
+        "quality_from": one.grounds,
     }

@@ -20,9 +20,10 @@ from llmkit.routing.constraints import CONSTRAINTS
 from llmkit.routing.experience import Pace
 from llmkit.routing.needs import Need
 from llmkit.routing.profiles import Profile
-from llmkit.routing.rank import Judged, rank
+from llmkit.routing.rank import rank
 from llmkit.routing.strategies import Asked, strategy_of
 from llmkit.routing.tasks import task_of
+from llmkit.routing.verdicts import Judged, Met, Verdict, Verdicts
 
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY")
 PICTURE = llmkit.ImagePart(b"\x89PNG")
@@ -284,10 +285,47 @@ def test_a_strategy_of_your_own_is_a_function(monkeypatch):
     assert order("dearest") == "acb"
 
 
-def test_your_own_judgements_outweigh_what_was_known_the_more_there_are():
-    few, many = ({"b/cheap": Judged(1.0, n), "a/dear": Judged(0.0, n)} for n in (1, 300))
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda n: Verdict("cmp", met=(Met("b/cheap", "a/dear", n, n),)),
+        lambda n: Verdict("me", shares={"b/cheap": Judged(1.0, n), "a/dear": Judged(0.0, n)}),
+    ],
+)
+def test_your_own_judgements_outweigh_what_was_known_the_more_there_are(said):
+    few, many = (Verdicts((said(n),)) for n in (1, 300))
     assert order("performance-optimized", judged=few)[-1] == "b"
-    assert order("performance-optimized", judged=many)[0] == "b"
+    assert order("performance-optimized", judged=many).index("b") < order(
+        "performance-optimized", judged=many
+    ).index("a")
+
+
+def test_two_that_tie_are_not_worse_for_having_met():
+    tie = Verdicts((Verdict("cmp", met=(Met("a/dear", "c/quick", 20, 40),)),))
+    assert order("performance-optimized", judged=tie)[-1] == "b", (
+        "b never met anybody, and is no better for it"
+    )
+
+
+def test_what_quality_is_made_of_is_told():
+    said = Verdicts((Verdict("cmp", met=(Met("a/dear", "c/quick", 2, 3),)),))
+    found = rank(THREE, Need(), TASKS["implementation"], STRATEGIES["balanced"], Asked(), said)
+    grounds = {one.model: one.grounds for one in found}
+    assert grounds["a/dear"].startswith("good at coding of coding, agents; price class ")
+    assert grounds["a/dear"].endswith("; 3 judgements of yours")
+    assert "judgement" not in grounds["b/cheap"]
+
+
+def test_the_configuration_has_the_last_word_on_quality(ready):
+    said = {"luna": 1.0, "opus": {"coding": 0.01}}
+    here = ready(routing={"qualities": said})
+    assert here.select_model("reasoning", "performance-optimized") == "openai/gpt-6-luna"
+    table = here.explain("coding").set_index("model")
+    assert table.loc["anthropic/claude-opus-5-5", ["quality", "quality_from"]].tolist() == [
+        0.01,
+        "your configuration",
+    ]
+    assert here.explain("chat").set_index("model").loc["anthropic/claude-opus-5-5", "quality"] > 0.01
 
 
 def test_what_has_no_price_is_never_the_cheapest():

@@ -38,6 +38,7 @@ def test_each_strategy_is_priced_for_the_calls_that_were_made(here):
     assert cheap.models == ("here/swift",)
     assert cheap.cost == lines["as it was"].cost / 10
     assert cheap.regret == lines["as it was"].cost - cheap.cost
+    assert "-$" not in str(found), "no strategy would have cost more"
     assert cheap.seconds is None, "swift never answered here: how fast it is is not known"
 
 
@@ -59,13 +60,37 @@ def test_it_is_a_table_text_and_safe_html(here):
     assert "<table>" in found._repr_html_()
 
 
-def test_nothing_asked_yet_is_no_error(tmp_path):
-    assert report(session=llmkit.Session({})).calls == 0
+def test_nothing_asked_yet_is_said_and_no_table_of_zeros():
+    found = report(session=llmkit.Session({}))
+    assert found.calls == 0
+    for said in (str(found), found._repr_html_()):
+        assert "nothing was asked" in said
+        assert "$0" not in said
+    assert list(found.df.columns) == ["strategy", "cost", "seconds", "regret", "models"]
 
 
-def test_wins_of_a_comparison_are_learnt(here):
-    compared = here.compare("Which?", ["here/swift", "here/scholar"], repeats=3, display="none")
-    for row in range(3):
-        compared.vote("here/swift", of=row * 2)
-    judged = Orchestrator(here).learn(compared).judged
-    assert judged["here/swift"].share > judged["here/scholar"].share
+def test_votes_alone_suggest_the_cheaper_of_two_that_are_equal(here):
+    """Nobody calls learn(): a comparison that is voted on is noted by itself."""
+    compared = here.compare("Which?", ["here/swift", "here/scholar"], repeats=12, display="none")
+    assert "comparisons tell" in report(session=here, simulated=True).suggestions[0]
+    for row in range(12):
+        compared.vote("tie", of=row)
+    assert any(
+        said.startswith("here/swift instead of here/scholar")
+        for said in report(session=here, simulated=True).suggestions
+    )
+
+
+def test_models_that_never_met_are_not_called_equal(here):
+    orchestrator(here).learn({"here/scholar": (0.5, 20)})
+    orchestrator(here).learn({"here/swift": (0.5, 20)})
+    assert report(session=here, simulated=True).suggestions == ()
+
+
+def test_a_task_of_the_configuration_is_priced_as_what_it_is():
+    tasks = {"verse": {"models": ["sim/poet"], "strengths": ["writing"]}}
+    session = llmkit.Session({"tasks": tasks})
+    Orchestrator(session).execute("verse", messages="A poem.").reply()
+    found = report(session=session, simulated=True)
+    best = next(line for line in found.lines if line.strategy == "performance-optimized")
+    assert "writing" in session.catalogue.facts("sim", best.models[0].partition("/")[2]).strengths
