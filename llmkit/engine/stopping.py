@@ -18,7 +18,8 @@ def stopped(signal: Signal) -> e.LLMKitError:
     """Why a call was cancelled: the clock, a limit, or somebody."""
     kept = "What arrived is kept in `error.partial`."
     if signal.timed_out:
-        return e.DeadlineExceeded("The call ran out of time.", why="Its timeout passed.", hint=kept)
+        longer = f"Give it longer (timeout=, in a cell --timeout). {kept}"
+        return e.DeadlineExceeded("The call ran out of time.", why="Its timeout passed.", hint=longer)
     return e.Aborted(f"The call was stopped: {signal.reason or 'llmkit is shutting down'}.", hint=kept)
 
 

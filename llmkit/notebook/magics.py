@@ -6,6 +6,7 @@ Only the way from a cell to a stream and back lives here. Options are ``options.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from llmkit.jobs.compare import Comparison
     from llmkit.notebook.background import Background
 
+#: What an error says to those who caught it; a cell has a variable instead.
+_PARTIAL = re.compile(r"What (?:arrived|came) is (?:kept )?in `error\.partial`\.")
 _DRAIN = 10  # looks at a stream that was closed, for its last word
 
 
@@ -395,6 +398,8 @@ class LLMMagics(Magics):
                 self._keep(reply, out)
                 add(reply)
             answer.end(reply, reason(error) if has_something(reply) else "No answer came.")
+            kept = f"What came is in {out or '_llm'}." if has_something(reply) else ""
+            error.hint = _PARTIAL.sub(kept, error.hint).strip()
             raise error
         answer.end(reply, "" if error is None else reason(error))
         self._keep(reply, out)

@@ -77,3 +77,31 @@ def test_an_interrupt_from_the_toolbar_leaves_the_partial_answer_and_one_line(br
 def test_an_error_on_the_pages_console_fails_the_test_that_saw_it(browser, lab):
     with pytest.raises(AssertionError, match="page's console"), opened(browser, lab, code("1")) as book:
         book.page.evaluate("console.error('planted')")
+
+
+FORMULAS = r"""%load_ext llmkit
+import llmkit.sim
+from llmkit.sim import Say
+formula = r"So $e^{i\pi} + 1 = 0$, which costs $5, not $6, and $\href{javascript:alert(1)}{x}$ stays as it is. "
+_ = llmkit.sim.default().script(lambda ask: Say(formula * 20))"""
+TYPESET = "() => document.querySelectorAll('.llmkit-md mjx-container').length"
+
+
+@pytest.mark.parametrize("setting", ["live", "html"])
+def test_formulas_are_typeset_once_the_answer_is_complete_and_prices_never(
+    browser, lab, screenshots, setting
+):
+    asks = "%%llm sim/bench:rate=400,ttft=0,tokens=1000\nSay it."
+    with opened(browser, lab, code(f"{FORMULAS}\n%config LLMKit.display = '{setting}'", asks)) as book:
+        book.run(0)
+        book.page.evaluate(WATCH)
+        book.start(1)
+        book.page.wait_for_function("() => window.lengths.length > 3", timeout=30_000)
+        assert book.page.evaluate(TYPESET) == 0
+        book.page.wait_for_selector(".llmkit-footer")
+        book.finish(1)
+        book.page.wait_for_function(f"{TYPESET.removesuffix('.length')}.length === 20", timeout=30_000)
+        book.page.screenshot(path=screenshots / f"formulas-{setting}.png")
+        shown = book.page.locator(".llmkit-md").inner_text()
+        assert "which costs $5, not $6, and $\\href{javascript:alert(1)}{x}$ stays" in shown
+        assert book.page.locator(".llmkit-md mjx-container a").count() == 0

@@ -224,6 +224,8 @@ def test_an_interrupted_call_is_settled_in_the_ledger(kernel):
 def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
     kernel.run("%%llm sim/swift\nHello.")  # the SDK is loaded: what is timed is the call
     ran = kernel.run(f"%%llm {ENDLESS} --timeout 2\nGo on.")
+    *_, todo = ran.error["evalue"].splitlines()
+    assert todo == "Give it longer (timeout=, in a cell --timeout). What came is in _llm."
     assert ran.error["ename"] == "DeadlineExceeded"
     assert len(ran.error["traceback"]) <= 3
     assert "This is the answer as far as it came." in ran.outputs[0]["text/plain"]
@@ -295,3 +297,17 @@ def test_loading_again_and_unloading_leave_one_set_of_magics_or_none(kernel):
     assert kernel.value(f"{count}, {matchers}") == (0, 0)
     assert "not found" in kernel.run("%%llm\nhi").stderr
     kernel.run("%load_ext llmkit")
+
+
+def test_where_no_page_hears_a_widget_as_in_colab_the_answer_grows_as_html_and_is_kept(kernel):
+    ask = "%%llm sim/bench:tokens=200,rate=200,ttft=0 --no-history\nGo on."
+    assert kernel.run(ask, "a-cell").of("comm_open") != []
+    kernel.run("import sys, types\nsys.modules['google.colab'] = types.ModuleType('google.colab')")
+    try:
+        ran = kernel.run(ask, "another-cell")
+    finally:
+        kernel.run("del sys.modules['google.colab']")
+    assert ran.of("comm_open") == []
+    assert len(ran.of("update_display_data")) > 5
+    (shown,) = ran.outputs
+    assert set(shown) == {"text/plain", "text/markdown", "text/html"}
