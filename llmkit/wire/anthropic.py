@@ -33,11 +33,14 @@ from llmkit.wire.server_tools import server_tools
 from llmkit.wire.server_work import in_part
 
 if TYPE_CHECKING:
+    from llmkit.core.reply import Reply
     from llmkit.core.request import Request
     from llmkit.wire.dialects import Dialect
 
 WIRE = "anthropic.messages"
 _COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+#: Rounds of sampling that are no part of the usage as a whole (the SDK's notes on ``usage.iterations``).
+_BILLED_BESIDE = {"compaction": "Compacting the conversation", "advisor_message": "The advisor"}
 _STOPS: Mapping[str, str] = {
     "end_turn": "stop",
     "max_tokens": "max_tokens",
@@ -120,6 +123,18 @@ class AnthropicReader(Reader):
         self.draft.usage = read_usage(self._usage)
         self.draft.raw["usage"] = self._usage
         self.draft.doubt(usage, *_COUNTED)
+
+    def reply(self, *, complete: bool = True) -> Reply:
+        """The reply as it stands."""
+        rounds = self._usage.get("iterations")
+        for one in rounds if isinstance(rounds, list) else ():
+            if isinstance(one, dict) and (what := _BILLED_BESIDE.get(str(one.get("type")))) is not None:
+                used = read_usage(one)
+                self.draft.note(
+                    f"{what} took {used.total_input or 0:,} → {used.output or 0:,} tokens more. Anthropic bills "
+                    "them and leaves them out of the answer's usage; so do the figures here."
+                )
+        return super().reply(complete=complete)
 
     def _keep(self, source: dict[str, Any], name: str) -> None:
         if (value := source.get(name)) is not None:

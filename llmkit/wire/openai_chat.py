@@ -166,6 +166,10 @@ class ChatReader(Reader):
             elif name == "error":
                 self._fault = {"error": value} if value else self._fault
             else:
+                if (
+                    name == "base_resp" and isinstance(value, dict) and value.get("status_code")
+                ):  # MiniMax's errors
+                    self._fault = {"message": value.get("status_msg"), "code": value["status_code"]}
                 if name == "x_groq" and isinstance(value, dict):
                     if value.get("error"):
                         self._fault = {"error": value["error"]}
@@ -188,6 +192,8 @@ class ChatReader(Reader):
             return
         if delta is None and not whole and choice.get("message"):
             delta, whole = self._rest_of(choice["message"]), True
+        if delta is None and isinstance(text := choice.get("text"), str):
+            delta = {"content": text}  # as completions had it before there was chat
         if delta and self._over:
             delta = self._after_the_end(delta)
         if delta:
@@ -223,7 +229,9 @@ class ChatReader(Reader):
         for name, value in choice.items():
             if value is None or name in _CHOICE:
                 continue
-            if name == "logprobs" and isinstance(value, dict):
+            if name == "usage":  # Moonshot's place for it
+                self._take_usage(value, with_choices=True)
+            elif name == "logprobs" and isinstance(value, dict):
                 kept = self.draft.raw.setdefault("logprobs", {})
                 for kind, tokens in value.items():
                     if isinstance(tokens, list):
@@ -366,6 +374,10 @@ class ChatReader(Reader):
         self.fail(faults.from_frame(self._fault, started=self.draft.started), out)
 
     def _no_answer(self, document: dict[str, Any], out: list[Event]) -> None:
+        self._news(document, with_choices=False)
+        if self._fault is not None:
+            self._break_off(out)
+            return
         if _is_fault(document):
             self.fail(faults.from_frame(document, started=False), out)
             return

@@ -30,7 +30,7 @@ def settle_usage(draft: Draft, raw: Mapping[str, Any], dialect: Dialect, tier: A
     if read is None:
         read = given.first("cached_tokens", "prompt_cache_hit_tokens")
     written = asked.first("cache_write_tokens")
-    long_lived = asked.inside("cache_write_tokens_details").first("ttl_12h")
+    long_lived = asked.inside("cache_write_tokens_details").first("ttl_12h_tokens", "ttl_12h")
     if written is None or long_lived is None or long_lived > written:
         long_lived = None
     short_lived = written if written is None else written - (long_lived or 0)

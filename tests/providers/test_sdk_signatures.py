@@ -320,3 +320,72 @@ def test_a_request_goes_where_the_official_client_sends_it_and_is_signed_alike(
 
     assert telling(ours) >= telling(theirs) - {"x-goog-api-client"}
     assert ours.headers.get("anthropic-version") == theirs.headers.get("anthropic-version")
+
+
+# -- what the readers know of answers --------------------------------------------------------------
+
+
+def words_of(annotation: Any) -> set[str]:
+    """The words of a Literal, or of the Literals inside."""
+    if typing.get_origin(annotation) in (typing.Literal, typing_extensions.Literal):
+        return set(typing.get_args(annotation))
+    return {word for inner in typing.get_args(annotation) for word in words_of(inner)}
+
+
+def test_every_reason_to_stop_that_a_provider_has_is_known() -> None:
+    from anthropic.types import StopReason
+    from google.genai.types import FinishReason
+    from openai.types.chat.chat_completion_chunk import Choice
+
+    from llmkit.wire import anthropic, gemini, openai_chat
+
+    assert words_of(StopReason) <= set(anthropic._STOPS)
+    assert words_of(Choice.model_fields["finish_reason"].annotation) <= set(openai_chat._STOPS)
+    #: Of these a reply says no more than the word itself.
+    plain = {
+        "FINISH_REASON_UNSPECIFIED",
+        "OTHER",
+        "IMAGE_OTHER",
+        "NO_IMAGE",
+        "LANGUAGE",
+        "MODEL_ARMOR",
+        "ESCALATION",
+    }
+    broken = {"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"}
+    refused = {"MISSING_THOUGHT_SIGNATURE", "PUP_LIMITED_DISABLED"}
+    assert {each.value for each in FinishReason} - set(gemini._STOPS) == plain | broken | refused
+
+
+def test_the_counts_that_are_read_are_those_of_the_sdks() -> None:
+    """Every count that an SDK has for a call, filled in, is found in the usage."""
+    from openai.types.responses import ResponseUsage
+
+    writes = ResponseUsage.model_fields["input_tokens_details"].annotation.model_fields[
+        "cache_write_tokens_details"
+    ]  # type: ignore[union-attr]
+    (inner, _) = typing.get_args(writes.annotation)
+    assert set(inner.model_fields) == {"ttl_12h_tokens", "ttl_30m_tokens"}
+    asked = {
+        "cache_write_tokens": 7,
+        "cached_tokens": 2,
+        "cache_write_tokens_details": {"ttl_12h_tokens": 4, "ttl_30m_tokens": 3},
+    }
+    told = {
+        "input_tokens": 10,
+        "input_tokens_details": asked,
+        "output_tokens": 5,
+        "output_tokens_details": {"reasoning_tokens": 1},
+        "total_tokens": 15,
+    }
+    document = ResponseUsage.model_validate(told).model_dump_json()
+    body = b'{"id": "r", "status": "completed", "output": [], "usage": %s}' % document.encode()
+    used = wires.read("openai.responses", [body], stream=False).usage
+    counts = (
+        used.input,
+        used.cache_read,
+        used.cache_write_5m,
+        used.cache_write_1h,
+        used.output,
+        used.reasoning,
+    )
+    assert counts == (1, 2, 3, 4, 5, 1)

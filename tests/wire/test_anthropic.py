@@ -266,6 +266,19 @@ def test_a_count_that_is_none_is_unknown_and_not_zero(junk):
     assert usage.source == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("compaction", "Compacting the conversation took 55,196 → 83"), ("advisor_message", "advisor")],
+)
+def test_rounds_that_are_billed_beside_the_usage_are_told(kind, told):
+    beside = {"type": kind, "input_tokens": 100, "cache_read_input_tokens": 55_096, "output_tokens": 83}
+    inside = {"type": "message", "input_tokens": 10, "output_tokens": 5}
+    reply = read(START, *text("Hi"), ending(iterations=[beside, inside]), STOP)
+    assert (reply.usage.input, reply.usage.output) == (10, 5)
+    (note,) = reply.notes
+    assert told in note
+
+
 def test_pings_unknown_events_and_comments_are_no_part_of_the_answer():
     body = b": hello\n\n" + sse(
         START, {"type": "ping"}, *text("Hi"), {"type": "news", "x": 1}, ending(), STOP

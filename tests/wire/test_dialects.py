@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 
 import pytest
 
-from llmkit.core.errors import BadRequest
+from llmkit import wire
+from llmkit.core.errors import BadRequest, QuotaError
 from llmkit.wire import dialects
 from llmkit.wire.dialects import DIALECTS, TOLERANT, Dialect, get
 from llmkit.wire.openai_options import level, thinking
@@ -96,3 +98,20 @@ def test_a_server_that_cannot_be_asked_to_think_says_so_before_anything_is_sent(
 def test_think_takes_levels_and_budgets_only(think):
     with pytest.raises(BadRequest, match="think"):
         level(think)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_error_in_minimaxs_envelope_is_one(stream):
+    said = {"id": "", "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}
+    body = json.dumps(said).encode()
+    with pytest.raises(QuotaError, match="no quota or credit"):
+        wire.read("openai.chat", [b"data: " + body + b"\n\n" if stream else body], stream=stream)
+
+
+def test_an_answer_in_the_shape_of_before_chat_is_no_empty_one():
+    frames = [
+        {"choices": [{"index": 0, "text": "Hi", "finish_reason": None}]},
+        {"choices": [{"index": 0, "text": "!", "finish_reason": "stop"}]},
+    ]
+    body = b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames)
+    assert wire.read("openai.chat", [body + b"data: [DONE]\n\n"]).text == "Hi!"

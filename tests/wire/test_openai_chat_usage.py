@@ -32,8 +32,10 @@ def test_cached_tokens_are_taken_out_of_the_input():
     assert got.source == "provider"
 
 
-def test_the_long_lived_cache_writes_are_told_apart():
-    details = {"cache_write_tokens": 10, "cache_write_tokens_details": {"ttl_30m": 4, "ttl_12h": 6}}
+@pytest.mark.parametrize("word", ["ttl_{}_tokens", "ttl_{}"])
+def test_the_long_lived_cache_writes_are_told_apart(word):
+    lives = {word.format("30m"): 4, word.format("12h"): 6}
+    details = {"cache_write_tokens": 10, "cache_write_tokens_details": lives}
     got = counted(**usage(100, 5, prompt_tokens_details=details)).usage
     assert (got.cache_write_5m, got.cache_write_1h, got.input) == (4, 6, 90)
 
@@ -52,6 +54,13 @@ def test_reasoning_beside_the_output_is_seen_by_the_total_and_added(dialect):
 def test_the_total_has_the_last_word_about_reasoning():
     inside = usage(10, 50, total=60, completion_tokens_details={"reasoning_tokens": 40})
     assert counted("xai", **inside).usage.output == 50
+
+
+def test_usage_inside_the_choice_counts():
+    last = chunk(finish="stop")
+    last["choices"][0]["usage"] = usage(19, 21) | {"cached_tokens": 3}
+    got = read(say("x"), last, dialect="moonshot").usage
+    assert (got.input, got.cache_read, got.output) == (16, 3, 21)
 
 
 def test_the_last_usage_counts_and_is_never_summed():
