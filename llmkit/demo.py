@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import llmkit
 from llmkit.core.errors import LLMKitError
 from llmkit.core.events import Done, Failed, Rerouted, Retrying, Text
-from llmkit.notebook.terminal import TerminalView
+from llmkit.notebook.terminal import TerminalView, to_stdout
 
 PROMPT = "In three sentences: why is the sky blue?"
 SIMULATED = (
@@ -41,7 +41,7 @@ def stream(prompt: str, model: str | None = None) -> int:
     """Ask, and show the answer as it is written."""
     answer = llmkit.stream(prompt, model=model)
     print(f"> {prompt}\n")
-    view = TerminalView(_write)
+    view = TerminalView(to_stdout)
     for event in answer:
         match event:
             case Text(text):
@@ -61,11 +61,6 @@ def stream(prompt: str, model: str | None = None) -> int:
             case _:
                 continue  # thinking and tools have no place in three sentences
     return 0
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmkit.core.errors import BadRequest, ConfigError
+from llmkit.core.errors import BadRequest
 from llmkit.engine.cache import Cache
 from llmkit.engine.purse import Purse
 from llmkit.models.prices import Overrides
+from llmkit.providers.unusable import unusable
 
 _CACHE = {"path", "ttl", "max_bytes"}
 
@@ -24,7 +25,7 @@ def apply(
         try:
             purse.set(usd, per=str(per))
         except BadRequest as error:
-            raise _bad(f"budgets.{per} is no budget", error.what) from None
+            raise unusable(f"budgets.{per} is no budget", error.what) from None
     prices = _mapping("prices", written.get("prices", {}))
     for name, price in prices.items():
         _mapping(f"prices.{name}", price)
@@ -36,19 +37,17 @@ def _cache(given: Any, tell: Callable[[str], object]) -> Cache | None:
         return Cache(tell=tell) if given else None
     fields = _mapping("cache", given)
     if unknown := set(fields) - _CACHE:
-        raise _bad(f"cache has an unknown field {min(unknown)!r}", f"Fields: {', '.join(sorted(_CACHE))}.")
+        raise unusable(
+            f"cache has an unknown field {min(unknown)!r}", f"Fields: {', '.join(sorted(_CACHE))}."
+        )
     for name in ("ttl", "max_bytes"):
         value = fields.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise _bad(f"cache.{name} is no number", "Write seconds, or bytes.")
+            raise unusable(f"cache.{name} is no number", "Write seconds, or bytes.")
     return Cache(tell=tell, **fields)
 
 
 def _mapping(where: str, given: Any) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
-        raise _bad(f"{where} is no mapping", "See docs/budgets.md and docs/tape.md.")
+        raise unusable(f"{where} is no mapping", "See docs/budgets.md and docs/tape.md.")
     return given
-
-
-def _bad(what: str, why: str) -> ConfigError:
-    return ConfigError(f"The configuration can't be used: {what}.", why=why, hint="Nothing was sent.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.jobs.blind import letter
+from llmkit.notebook import listing
 from llmkit.providers.keys import mask
 
 if TYPE_CHECKING:
@@ -100,6 +101,5 @@ def _words(cell: Cell, axis: str) -> str:
 
 
 def short(text: str, width: int) -> str:
-    """Its beginning, on one line."""
-    text = " ".join(mask(text[: 4 * width]).split())
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    """Its beginning, on one line, with no key in it; a key that is cut in two would not be found."""
+    return listing.short(mask(text), width)

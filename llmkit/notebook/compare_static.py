@@ -23,6 +23,7 @@ from llmkit.notebook.static import (
     mark_html,
     seconds,
     thinking_html,
+    token_count,
     tool_html,
     what_is_missing,
 )
@@ -233,7 +234,7 @@ def _tokens(reply: Reply) -> str:
     if usage.total_input is None and usage.output is None:
         return ""
     about = "~" if usage.source == "estimated" else ""
-    return f"{_count(usage.total_input, about)} → {_count(usage.output, about)}"
+    return f"{token_count(usage.total_input, about)} → {token_count(usage.output, about)}"
 
 
 def _cost(reply: Reply) -> str:
@@ -244,10 +245,6 @@ def _ended(reply: Reply) -> str:
     """Why it stopped, where that is known."""
     reason = "" if reply.stop_reason is None else str(reply.stop_reason)
     return "" if reason == "unknown" else reason
-
-
-def _count(tokens: int | None, about: str) -> str:
-    return "?" if tokens is None else f"{about}{tokens:,}"
 
 
 def caption(comparison: Answers) -> str:

@@ -8,7 +8,6 @@ What the last form looks like is ``static.py``'s business, what a terminal shows
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, assert_never
@@ -34,7 +33,7 @@ from llmkit.notebook.rounds import Trail, called, on_a_line, used
 from llmkit.notebook.safe import escape
 from llmkit.notebook.spent import spending
 from llmkit.notebook.static import QUIET, reply_bundle, seconds, steps_of, what_is_missing
-from llmkit.notebook.terminal import TerminalView
+from llmkit.notebook.terminal import TerminalView, to_stdout
 from llmkit.notebook.throttle import Throttle
 from llmkit.providers.keys import mask
 
@@ -371,7 +370,7 @@ def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
     """The right display for this shell: rich in a kernel, text in a terminal, once where output is captured."""
     mode = mode_of(configured)
     if not hasattr(shell, "kernel"):
-        return LiveAnswer(label, mode=mode, terminal=_to_stdout, spent=spending.after)
+        return LiveAnswer(label, mode=mode, terminal=to_stdout, spent=spending.after)
     if mode == "live" and is_captured(shell):
         mode = "final"
     may = mode == "live" and wanted(configured) != "html"
@@ -383,8 +382,3 @@ def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
 def is_captured(shell: Any) -> bool:
     """Does ``%%capture`` collect outputs just now? It would keep every update."""
     return type(shell.display_pub).__name__ == "CapturingDisplayPublisher"
-
-
-def _to_stdout(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

@@ -18,6 +18,7 @@ from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, Part, TextPart
 from llmkit.engine.figures import picture_of, refuse_keys
 from llmkit.engine.tables import is_table, table
+from llmkit.notebook.listing import short
 from llmkit.notebook.visible import strip_tags
 
 LONGEST_VALUE = 200_000
@@ -60,7 +61,7 @@ def fill(template: str, names: Mapping[str, Any]) -> Filled:
         expression, spec, at = _expression(template, inner)
         if expression is None:
             if template.find("}}", inner) == -1:
-                notes.append(f"{{{{ {_short(template[inner:], 30)} is never closed; it was sent as it is.")
+                notes.append(f"{{{{ {short(template[inner:], 30)} is never closed; it was sent as it is.")
             out.append(TextPart("{{"))
             at = inner
             continue
@@ -110,7 +111,7 @@ def _expression(template: str, start: int) -> tuple[str | None, str, int]:
             return split[0], split[1], end + 2
         end = template.find("}}", end + 1)
     raise BadRequest(
-        f"{{{{ {_short(first)} }}}} is not a Python expression.", why="Nothing was sent.", hint=_RAW
+        f"{{{{ {short(first)} }}}} is not a Python expression.", why="Nothing was sent.", hint=_RAW
     )
 
 
@@ -145,7 +146,7 @@ def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
             missing, [n for n in names if not n.startswith("_") and n not in _SHELL], n=1
         )
         raise BadRequest(
-            f"{{{{ {_short(expression)} }}}}: there is no variable {missing!r}.",
+            f"{{{{ {short(expression)} }}}}: there is no variable {missing!r}.",
             why=f"Did you mean {near[0]!r}? Nothing was sent." if near else "Nothing was sent.",
             hint=_RAW,
         ) from None
@@ -153,7 +154,7 @@ def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:  # noqa: BLE001 - whatever the user's expression may raise
         raise BadRequest(
-            f"{{{{ {_short(expression)} }}}} failed: {type(error).__name__}: {_short(_masked(str(error)), 200)}",
+            f"{{{{ {short(expression)} }}}} failed: {type(error).__name__}: {short(_masked(str(error)), 200)}",
             why="Nothing was sent.",
             hint=_RAW,
         ) from None
@@ -164,7 +165,7 @@ def as_parts(value: Any, spec: str = "", source: str = "value") -> tuple[list[Pa
 
     What an object's own ``__llm__()`` gives (text, a picture, a part, or a list of those) comes first.
     """
-    label = f"{{{{ {_short(source)} }}}}"
+    label = f"{{{{ {short(source)} }}}}"
     if not spec and callable(own := getattr(type(value), "__llm__", None)):
         given = own(value)
         parts: list[Part] = []
@@ -187,7 +188,7 @@ def as_parts(value: Any, spec: str = "", source: str = "value") -> tuple[list[Pa
 def _own_part(given: Any, source: str) -> tuple[list[Part], list[str]]:
     if given is None or callable(getattr(type(given), "__llm__", None)):
         raise BadRequest(
-            f"{{{{ {_short(source)} }}}}: its __llm__() gave {'nothing' if given is None else 'another such object'}.",
+            f"{{{{ {short(source)} }}}}: its __llm__() gave {'nothing' if given is None else 'another such object'}.",
             why="Nothing was sent.",
             hint="Return text, a picture, an llmkit part, or a list of those.",
         )
@@ -203,24 +204,24 @@ def as_text(value: Any, spec: str = "", source: str = "value") -> tuple[str, lis
             text = format(value, spec)
         except (ValueError, TypeError) as error:
             raise BadRequest(
-                f"{{{{ {_short(source)}:{spec} }}}}: that format does not fit.",
+                f"{{{{ {short(source)}:{spec} }}}}: that format does not fit.",
                 why=f"{error}. Nothing was sent.",
                 hint=_RAW,
             ) from None
     elif is_table(value):
-        text, notes = table(value, _short(source))
+        text, notes = table(value, short(source))
     else:
         _refuse_nameless(value, source)
         text = str(value)
     if len(text) > LONGEST_VALUE:
         notes.append(
-            f"{{{{ {_short(source)} }}}} is long: its first {LONGEST_VALUE:,} of {len(text):,} characters were sent."
+            f"{{{{ {short(source)} }}}} is long: its first {LONGEST_VALUE:,} of {len(text):,} characters were sent."
         )
         text = text[:LONGEST_VALUE]
     text, hidden = strip_tags(text)
     if hidden:
         notes.append(
-            f"{{{{ {_short(source)} }}}} held {hidden:,} invisible tag characters; they were not sent."
+            f"{{{{ {short(source)} }}}} held {hidden:,} invisible tag characters; they were not sent."
         )
     _refuse_secrets(text, source)
     return text, notes
@@ -230,14 +231,14 @@ def _refuse_nameless(value: Any, source: str) -> None:
     kind = type(value)
     if callable(value) and not isinstance(value, type):
         raise BadRequest(
-            f"{{{{ {_short(source)} }}}} is a function.",
+            f"{{{{ {short(source)} }}}} is a function.",
             why="Nothing was sent.",
-            hint=f"Call it: {{{{ {_short(source)}() }}}}.",
+            hint=f"Call it: {{{{ {short(source)}() }}}}.",
         )
     wordless: Any = (object.__repr__, object.__str__)
     if (kind.__repr__, kind.__str__) == wordless:
         raise BadRequest(
-            f"{{{{ {_short(source)} }}}} is a {kind.__name__}, which has no words for itself.",
+            f"{{{{ {short(source)} }}}} is a {kind.__name__}, which has no words for itself.",
             why="Nothing was sent.",
             hint=f"Give {kind.__name__} an __llm__() method that returns text or a picture, or send one of its attributes.",
         )
@@ -247,7 +248,7 @@ def _refuse_secrets(text: str, source: str) -> None:
     for secret in _known_secrets():
         if len(secret) >= 8 and secret in text:
             raise BadRequest(
-                f"{{{{ {_short(source)} }}}} holds an API key.",
+                f"{{{{ {short(source)} }}}} holds an API key.",
                 why="A key in a prompt would be sent to the provider and kept in logs. Nothing was sent.",
                 hint="Send something else; keys are found by name and never need to be in a prompt.",
             )
@@ -274,8 +275,3 @@ def _hint(template: str, names: Mapping[str, Any]) -> list[str]:
         if name in names and name not in _SHELL and not name.startswith("_"):
             return [f"{{{name}}} was sent as it is; write {{{{ {name} }}}} to send the variable's value."]
     return []
-
-
-def _short(text: str, width: int = 60) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else f"{text[: width - 1]}…"

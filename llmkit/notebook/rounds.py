@@ -15,6 +15,7 @@ from typing import Any
 from llmkit.core.events import ServerTool, ToolCall, ToolResult
 from llmkit.core.messages import ToolCallPart, ToolResultPart
 from llmkit.core.reply import Reply
+from llmkit.notebook.listing import short
 from llmkit.notebook.look import AMBER, CODE, PANEL, QUIET
 from llmkit.notebook.safe import escape
 from llmkit.notebook.source import to_markdown
@@ -143,8 +144,7 @@ def called(name: str, arguments: Mapping[str, object] | str) -> str:
 
 def on_a_line(text: str) -> str:
     """The beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= ON_A_LINE else f"{line[: ON_A_LINE - 1]}…"
+    return short(text, ON_A_LINE)
 
 
 def cut(text: str) -> str:

@@ -83,7 +83,7 @@ def footer(reply: Reply, more: str = "") -> str:
         told.append(f"{len(reply.steps)} rounds")
     if usage.total_input is not None or usage.output is not None:
         about = "~" if usage.source == "estimated" else ""
-        told.append(f"{_count(usage.total_input, about)} → {_count(usage.output, about)} tokens")
+        told.append(f"{token_count(usage.total_input, about)} → {token_count(usage.output, about)} tokens")
     if timing.duration is not None:
         told.append(seconds(timing.duration))
     pace = timing.tokens_per_second(usage.output)
@@ -183,7 +183,12 @@ def seconds(duration: float) -> str:
     )
 
 
-def _count(tokens: int | None, about: str) -> str:
+def token_count(tokens: int | None, about: str) -> str:
+    """Tokens in a footer; ``about`` is "~" where they are an estimate.
+
+    >>> token_count(1200, "~"), token_count(None, "")
+    ('~1,200', '?')
+    """
     return "?" if tokens is None else f"{about}{tokens:,}"
 
 

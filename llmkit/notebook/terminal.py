@@ -7,6 +7,7 @@ What a model writes could move the cursor, set the title or fill the clipboard; 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -87,3 +88,9 @@ class TerminalView:
         if said:
             self._write(f"■ {to_text(said)}\n")
         self._write(f"— {footer(reply, more)}\n")
+
+
+def to_stdout(text: str) -> None:
+    """Text on a terminal, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()

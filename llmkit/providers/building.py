@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmkit.core.errors import BadEndpoint, ConfigError
+from llmkit.core.errors import BadEndpoint
 from llmkit.core.request import Request
 from llmkit.core.signal import Signal
 from llmkit.providers import endpoints
@@ -26,6 +26,7 @@ from llmkit.providers.litellm import LiteLLMProvider
 from llmkit.providers.local import LocalProvider
 from llmkit.providers.openai import OpenAIProvider
 from llmkit.providers.presets import APIS, PRESETS, Preset
+from llmkit.providers.unusable import unusable
 from llmkit.providers.vertex import VertexProvider, address_of, google_token
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
@@ -78,10 +79,12 @@ def build(
         base_url = endpoint_of(str(fields.get("endpoint") or base_url))
     elif preset.sdk == "vertex":
         if not fields.get("project"):
-            raise bad(f"providers.{name} needs a `project`", "Vertex AI bills a project of Google Cloud.")
+            raise unusable(
+                f"providers.{name} needs a `project`", "Vertex AI bills a project of Google Cloud."
+            )
         base_url = base_url or address_of(str(fields.get("location") or "global"))
     if not base_url and preset.sdk != "litellm":
-        raise bad(f"providers.{name} needs a `base_url`", f"{kind} has no address of its own.")
+        raise unusable(f"providers.{name} needs a `base_url`", f"{kind} has no address of its own.")
     own = base_url.rstrip("/") == preset.base_url.rstrip("/")
     if given is None:
         given = _usual_key(preset, fields, base_url, trusted=trusted)
@@ -92,7 +95,7 @@ def build(
         return entry_of(_litellm(name, "", key, fields), fields, key, kind=kind)
     insecure = fields.get("allow_insecure") is True
     if insecure and not trusted and key.needed:
-        raise bad(
+        raise unusable(
             f"providers.{name}.allow_insecure can't be said by a project's file",
             "A key would travel unencrypted.",
         )
@@ -150,7 +153,7 @@ def _wire(name: str, preset: Preset, api: Any) -> str:
     several = {"openai": tuple(APIS), "azure": ("chat", "responses")}.get(preset.sdk, ())
     if api not in several:
         own = next(short for short, wire in APIS.items() if wire == preset.wire)
-        raise bad(
+        raise unusable(
             f"providers.{name}.api can't be {api!r}",
             f"It is one of {', '.join(several)}." if several else f"This provider speaks {own!r} alone.",
         )
@@ -196,7 +199,9 @@ def key_of(given: Any, env: tuple[str, ...], *, needed: bool) -> tuple[Key, str 
     reference = _REFERENCE.fullmatch(given) if isinstance(given, str) else None
     if reference is None:
         if isinstance(given, str) and "${" in given:
-            raise bad("an api_key is no reference that can be read", "Write ${NAME} or ${NAME:-otherwise}.")
+            raise unusable(
+                "an api_key is no reference that can be read", "Write ${NAME} or ${NAME:-otherwise}."
+            )
         # A key from the environment belongs to its provider's own host: another host gets a key only if
         # the config names it.
         return Key(env=env, literal=given, needed=needed), None
@@ -222,11 +227,6 @@ def check_destination(
             hint=f"If you trust that host, add `trusted_hosts: [{host}]` to your own configuration, or "
             f"`export LLMKIT_TRUSTED_HOSTS={host}`.",
         )
-
-
-def bad(what: str, why: str) -> ConfigError:
-    """A configuration whose values don't go together."""
-    return ConfigError(f"The configuration can't be used: {what}.", why=why, hint="Nothing was sent.")
 
 
 def _or_else(name: str, otherwise: str) -> Callable[[], str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from llmkit.core.errors import ConfigError, LLMKitError
 from llmkit.providers import schema, yamlfile
+from llmkit.providers.unusable import UNUSABLE, unusable
 
 FILE_NAME = "llmkit.yaml"
 Origin = Literal["given", "user", "project", "LLMKIT_CONFIG"]
@@ -82,7 +83,7 @@ class Source:
         at = max(told, key=len, default=otherwise)
         if found := re.search(r"unknown (?:field|section) '([^']+)'", error.what):
             at = (*at, found[1])
-        what = error.what.removeprefix("The configuration can't be used: ")
+        what = error.what.removeprefix(UNUSABLE)
         error.what = f"The configuration {self.path} can't be used: {f'line {line}: ' if (line := self.line(at)) else ''}{what}"
         error.args = (error.what,)
         return error
@@ -143,16 +144,12 @@ def load(given: Mapping[str, Any] | str | Path | Config | None) -> Config:
     if isinstance(given, Mapping):
         return Config((Source("given", dict(given)),))
     if not isinstance(given, str | Path) or not str(given).strip():
-        raise ConfigError(
-            "The configuration can't be used: "
-            + (
-                f"it is {type(given).__name__}, not a mapping or a file's path."
-                if given != ""
-                else "its path is empty."
-            ),
-            why='For example {"providers": {…}} or "llmkit.yaml".',
-            hint="Nothing was sent.",
+        wrong = (
+            "its path is empty"
+            if given == ""
+            else f"it is {type(given).__name__}, not a mapping or a file's path"
         )
+        raise unusable(wrong, 'For example {"providers": {…}} or "llmkit.yaml".')
     return Config((_read(Path(given), "given"),))
 
 
@@ -231,7 +228,7 @@ def _read(path: Path, origin: Origin) -> Source:
 
 def _refusal(source: Source, path: tuple[str, ...], what: str, fix: str) -> ConfigError:
     if source.path is None:
-        return ConfigError(f"The configuration can't be used: {what}", why=fix, hint="Nothing was sent.")
+        return ConfigError(f"{UNUSABLE}{what}", why=fix, hint="Nothing was sent.")
     line = source.line(path)
     where = f"line {line}: " if line else ""
     return ConfigError(

@@ -17,11 +17,12 @@ from llmkit.core.request import Request
 from llmkit.providers import config as configs
 from llmkit.providers import plugins
 from llmkit.providers.base import Provider
-from llmkit.providers.building import Entry, bad, build, entry_of
+from llmkit.providers.building import Entry, build, entry_of
 from llmkit.providers.config import Config
 from llmkit.providers.keys import Key
 from llmkit.providers.presets import PRESETS, SYNONYMS, Preset
 from llmkit.providers.tuning import tuning
+from llmkit.providers.unusable import unusable
 
 #: Sections that are the engine's and the notebook's business.
 _SETTINGS = ("prices", "budgets", "cache")
@@ -157,7 +158,7 @@ class Registry:
         if kind in plugins.names():
             return plugins.build(kind, name, fields)
         near = difflib.get_close_matches(str(kind), [*PRESETS, *plugins.names(), "sim"], n=2)
-        raise bad(
+        raise unusable(
             f"providers.{name}.type is unknown: {kind!r}",
             f"Did you mean {' or '.join(repr(n) for n in near)}?"
             if near

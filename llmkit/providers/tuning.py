@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmkit.core.errors import ConfigError
+from llmkit.providers.unusable import unusable
 
 CONNECT_SECONDS = 5.0
 
@@ -95,19 +95,19 @@ def _numbers(where: str, given: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        raise _bad(f"{where} is no mapping", f"Its fields are {', '.join(names)}.")
+        raise unusable(f"{where} is no mapping", f"Its fields are {', '.join(names)}.")
     made: dict[str, Any] = {}
     for name, value in given.items():
         if name not in names:
             near = difflib.get_close_matches(str(name), names, n=1)
-            raise _bad(
+            raise unusable(
                 f"{where} has an unknown field {name!r}",
                 f"Did you mean {near[0]!r}?" if near else f"Its fields are {', '.join(names)}.",
             )
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         least = 0 if name in _MAY_BE_ZERO else 1 if name in _WHOLE else math.ulp(0.0)
         if not number or value < least or (name in _WHOLE and value != int(value)):
-            raise _bad(f"{where}.{name} can't be {value!r}", _wanted(name))
+            raise unusable(f"{where}.{name} can't be {value!r}", _wanted(name))
         made[name] = int(value) if name in _WHOLE else float(value)
     return made
 
@@ -116,7 +116,3 @@ def _wanted(name: str) -> str:
     if name in _WHOLE:
         return "It is a whole number, 1 or more."
     return "It is a number, 0 or more." if name in _MAY_BE_ZERO else "It is a number above 0."
-
-
-def _bad(what: str, why: str) -> ConfigError:
-    return ConfigError(f"The configuration can't be used: {what}.", why=why, hint="Nothing was sent.")

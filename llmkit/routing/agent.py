@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.core.errors import BadRequest, UnknownModel
-from llmkit.core.messages import Message, TextPart
+from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.core.request import ToolSpec
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import Budget
 from llmkit.engine.consent import Consent
+from llmkit.engine.inputs import says_something
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
 from llmkit.engine.tool_loop import DEFAULT_ROUNDS
@@ -251,10 +252,6 @@ class Agent:
 def _answered(turn: Sequence[Message]) -> tuple[Message, ...]:
     """A turn without what can't be sent back: calls that nobody answered, and nothing at all."""
     kept = list(turn)
-    while kept and kept[-1].role == "assistant" and (kept[-1].tool_calls or not _says(kept[-1])):
+    while kept and kept[-1].role == "assistant" and (kept[-1].tool_calls or not says_something(kept[-1])):
         kept.pop()
     return tuple(kept)
-
-
-def _says(message: Message) -> bool:
-    return any(not isinstance(part, TextPart) or part.text.strip() for part in message.parts)

@@ -11,6 +11,7 @@ from llmkit.sim.frames import Frame, Rendering, dumps, sse
 from llmkit.sim.media import from_base64
 from llmkit.sim.mint import Mint, sign
 from llmkit.sim.models import SimModel
+from llmkit.sim.parameters import camel_keys
 from llmkit.sim.tokens import pieces
 from llmkit.sim.work import gemini_grounding, gemini_parts
 
@@ -61,14 +62,14 @@ def parse(
     body: Mapping[str, Any], headers: Mapping[str, str], model: SimModel, name: str, *, stream: bool
 ) -> Ask:
     """The request, or :class:`Reject` in the words of the real API."""
-    body = {_camel(key): value for key, value in body.items()}
+    body = camel_keys(body)
     for key in body:
         if key not in _FIELDS:
             raise Reject(400, f'Invalid JSON payload received. Unknown name "{key}": Cannot find field.')
     config = body.get("generationConfig")
-    config = {_camel(k): v for k, v in config.items()} if isinstance(config, dict) else {}
+    config = camel_keys(config)
     thinking = config.get("thinkingConfig")
-    thinking = {_camel(k): v for k, v in thinking.items()} if isinstance(thinking, dict) else {}
+    thinking = camel_keys(thinking)
     level = str(thinking.get("thinkingLevel") or "medium").lower()
     think = model.thinks
     if thinking:
@@ -114,11 +115,6 @@ def parse(
     )
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
-
-
 def _turns(contents: Any) -> tuple[Turn, ...]:
     if not contents:
         raise Reject(400, "* GenerateContentRequest.contents: contents is not specified\n")
@@ -148,7 +144,7 @@ def _turn(content: Any, i: int) -> Turn:
     for j, raw in enumerate(parts):
         if not isinstance(raw, dict):
             raise Reject(400, f"Invalid value at 'contents[{i}].parts[{j}]': expected an object.")
-        part = {_camel(k): v for k, v in raw.items()}
+        part = camel_keys(raw)
         signature = _standard(part.get("thoughtSignature"))
         if "functionCall" in part:
             function = part["functionCall"]
@@ -165,7 +161,7 @@ def _turn(content: Any, i: int) -> Turn:
             text = given if isinstance(given, str) else dumps(given)
             results.append((str(reply.get("id") or reply.get("name")), text))
         elif "inlineData" in part:
-            blob = {_camel(k): v for k, v in part["inlineData"].items()}
+            blob = camel_keys(part["inlineData"])
             media.append(from_base64(blob.get("data"), blob.get("mimeType")))
         elif "fileData" in part:
             media.append(Media("file", url=str(part["fileData"].get("fileUri", ""))))
@@ -201,9 +197,9 @@ def check_thinking(ask: Ask) -> None:
 
 
 def _tool_config(value: Any) -> tuple[str, list[str]]:
-    config = {_camel(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+    config = camel_keys(value)
     calling = config.get("functionCallingConfig")
-    calling = {_camel(k): v for k, v in calling.items()} if isinstance(calling, dict) else {}
+    calling = camel_keys(calling)
     mode = str(calling.get("mode") or "AUTO").upper()
     choice = {"ANY": "any", "NONE": "none", "VALIDATED": "auto"}.get(mode, "auto")
     return choice, list(calling.get("allowedFunctionNames") or ())
@@ -212,9 +208,9 @@ def _tool_config(value: Any) -> tuple[str, list[str]]:
 def _tools(value: Any) -> tuple[Tool, ...]:
     tools = []
     for group in value or ():
-        declared = {_camel(k): v for k, v in group.items()}.get("functionDeclarations")
+        declared = camel_keys(group).get("functionDeclarations")
         for raw in declared or ():
-            tool = {_camel(k): v for k, v in raw.items()}
+            tool = camel_keys(raw)
             if not tool.get("name"):
                 raise Reject(
                     400, "* GenerateContentRequest.tools[0].function_declarations[0].name: required\n"

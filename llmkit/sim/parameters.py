@@ -80,7 +80,7 @@ def _find(body: Mapping[str, Any], name: str) -> str | None:
     """The parameter as this body spells it, where it holds it."""
     config = body.get("generationConfig")
     for place in (body, config if isinstance(config, dict) else {}):
-        for spelt in (name, _camel(name)):
+        for spelt in (name, camel_case(name)):
             if spelt in place:
                 return spelt
     head, dot, inner = name.partition(".")
@@ -88,9 +88,19 @@ def _find(body: Mapping[str, Any], name: str) -> str | None:
     return name if dot and isinstance(nested, dict) and inner in nested else None
 
 
-def _camel(name: str) -> str:
+def camel_case(name: str) -> str:
+    """A field's name as Gemini's API spells it.
+
+    >>> camel_case("max_output_tokens")
+    'maxOutputTokens'
+    """
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
+
+
+def camel_keys(value: Any) -> dict[str, Any]:
+    """A message of protocol buffers with its fields as the API spells them, however they were written."""
+    return {camel_case(name): part for name, part in value.items()} if isinstance(value, dict) else {}
 
 
 def _snake(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmkit.core.events import Event, ToolCallDelta
 from llmkit.wire.draft import Draft, ToolDraft, read_arguments
+from llmkit.wire.fields import words
 
 
 class CallReader:
@@ -72,9 +73,7 @@ class CallReader:
 
 
 def _name(value: Any) -> str:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where text should be")
-    return value or ""
+    return "" if value is None else words(value)
 
 
 def _fragment(arguments: Any) -> str:

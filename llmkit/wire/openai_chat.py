@@ -17,6 +17,7 @@ from llmkit.core.reply import Reply, StopReason
 from llmkit.wire import dialects, faults
 from llmkit.wire.dialects import Dialect
 from llmkit.wire.draft import Fixed, TextDraft
+from llmkit.wire.fields import name_of, words
 from llmkit.wire.openai_calls import CallReader
 from llmkit.wire.openai_chat_body import body
 from llmkit.wire.openai_media import audio_type, decoded, image_part
@@ -158,9 +159,9 @@ class ChatReader(Reader):
             if value is None or name in _NOISE or before.get(name) == value:
                 continue
             if name == "id":
-                draft.id = draft.id or _word(value)
+                draft.id = draft.id or name_of(value)
             elif name == "model":
-                draft.model = draft.model or _word(value)
+                draft.model = draft.model or name_of(value)
             elif name == "usage":
                 self._take_usage(value, with_choices=with_choices)
             elif name == "error":
@@ -277,7 +278,7 @@ class ChatReader(Reader):
                 case "function_call":
                     self._calls.take({"function": value, "index": name}, out)
                 case "refusal":
-                    self.draft.refusal.append(_text(value))
+                    self.draft.refusal.append(words(value))
                 case "annotations":
                     self.draft.text().citations.extend(dict(item) for item in value)
                 case "images":
@@ -291,11 +292,11 @@ class ChatReader(Reader):
                         self.server_tools.hear(executed(said[name]), out)
 
     def _say(self, text: str, out: list[Event]) -> None:
-        self.draft.text().pieces.append(_text(text))
+        self.draft.text().pieces.append(words(text))
         out.append(Text(text))
 
     def _think(self, text: str, out: list[Event]) -> None:
-        self.draft.thinking().pieces.append(_text(text))
+        self.draft.thinking().pieces.append(words(text))
         out.append(Thinking(text))
 
     def _reasoning(self, message: dict[str, Any], out: list[Event]) -> None:
@@ -345,14 +346,14 @@ class ChatReader(Reader):
                     if text:
                         self._think(text, out)
                     if not isinstance(piece, str) and piece.get("signature"):
-                        self.draft.thinking().signature = _text(piece["signature"])
+                        self.draft.thinking().signature = words(piece["signature"])
                 if part.get("signature"):
-                    self.draft.thinking().signature = _text(part["signature"])
+                    self.draft.thinking().signature = words(part["signature"])
             case "refusal":
-                self.draft.refusal.append(_text(part.get("refusal")))
+                self.draft.refusal.append(words(part.get("refusal")))
             case "image_url":
                 url = part.get("image_url")
-                self.draft.add(image_part(_text(url["url"] if isinstance(url, dict) else url)))
+                self.draft.add(image_part(words(url["url"] if isinstance(url, dict) else url)))
             case "reference" | "citation":
                 self.draft.text().citations.append(part)
             case kind:
@@ -362,7 +363,7 @@ class ChatReader(Reader):
         """Speech comes in fragments, with its words beside it: they are the answer's text."""
         for name in ("id", "data"):
             if audio.get(name):
-                self._audio.setdefault(name, []).append(_text(audio[name]))
+                self._audio.setdefault(name, []).append(words(audio[name]))
         if audio.get("transcript"):
             self._say(audio["transcript"], out)
 
@@ -456,24 +457,13 @@ def _joined(name: str, value: Any) -> Any:
     """Fragments put together again, where they are words; ``None`` stays if nothing else came."""
     if name not in _FRAGMENTS:
         return value
-    words = [piece for piece in value if isinstance(piece, str)]
-    return "".join(words) if words else value[-1]
-
-
-def _text(value: Any) -> str:
-    """Words, where words must be; anything else is a frame that can't be read."""
-    if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where text should be")
-    return value
+    pieces = [piece for piece in value if isinstance(piece, str)]
+    return "".join(pieces) if pieces else value[-1]
 
 
 def _is_fault(frame: Mapping[str, Any]) -> bool:
     """An error that isn't wrapped in ``error``, as vLLM's and FastAPI's are."""
     return frame.get("object") == "error" or any(frame.get(name) for name in ("message", "detail"))
-
-
-def _word(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
 
 
 def _keep(raw: dict[str, Any], name: str, value: Any) -> None:

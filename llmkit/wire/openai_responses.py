@@ -18,6 +18,7 @@ from llmkit.core.reply import Reply, StopReason
 from llmkit.wire import dialects, faults
 from llmkit.wire.dialects import Dialect
 from llmkit.wire.draft import Fixed, TextDraft, ThinkingDraft, ToolDraft
+from llmkit.wire.fields import name_of, words
 from llmkit.wire.openai_media import decoded, image_part
 from llmkit.wire.openai_responses_body import body
 from llmkit.wire.openai_usage import settle_usage
@@ -100,11 +101,11 @@ class ResponsesReader(Reader):
             return
         match frame.get("type") or event:
             case "response.output_text.delta":
-                self._text(self._of(frame, "message"), frame).append(_words(frame["delta"]))
+                self._text(self._of(frame, "message"), frame).append(words(frame["delta"]))
                 if frame["delta"]:
                     out.append(Text(frame["delta"]))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                self._thoughts(self._of(frame, "reasoning")).pieces.append(_words(frame["delta"]))
+                self._thoughts(self._of(frame, "reasoning")).pieces.append(words(frame["delta"]))
                 if frame["delta"]:
                     out.append(Thinking(frame["delta"]))
             case "response.function_call_arguments.delta":
@@ -113,7 +114,7 @@ class ResponsesReader(Reader):
                 self._fragment(self._of(frame, "custom_tool_call"), frame, out)
             case "response.refusal.delta":
                 item = self._of(frame, "message")
-                item.refusals.setdefault(_index(frame), []).append(_words(frame["delta"]))
+                item.refusals.setdefault(_index(frame), []).append(words(frame["delta"]))
             case "response.output_text.done":
                 self._settle_text(self._of(frame, "message"), _index(frame), frame.get("text"), out)
             case "response.output_text.annotation.added":
@@ -191,8 +192,8 @@ class ResponsesReader(Reader):
             self._take(response)
 
     def _take(self, response: dict[str, Any]) -> None:
-        self.draft.id = self.draft.id or _name(response.get("id"))
-        self.draft.model = _name(response.get("model")) or self.draft.model
+        self.draft.id = self.draft.id or name_of(response.get("id"))
+        self.draft.model = name_of(response.get("model")) or self.draft.model
         if isinstance(usage := response.get("usage"), dict):
             self._usage = usage
 
@@ -207,7 +208,7 @@ class ResponsesReader(Reader):
             if item.final != final:
                 self._settle(item, final, out)
         self._status = status
-        self._reason = _name((response.get("incomplete_details") or {}).get("reason"))
+        self._reason = name_of((response.get("incomplete_details") or {}).get("reason"))
         if status == "failed":
             error = response.get("error") or {"message": "The provider says only that it failed."}
             self.fail(faults.from_frame({"error": error}, started=self.draft.started), out)
@@ -226,7 +227,7 @@ class ResponsesReader(Reader):
         place = frame.get("output_index")
         if place in self._at:
             return self._at[place]
-        id_ = _name(frame.get("item_id"))
+        id_ = name_of(frame.get("item_id"))
         for item in reversed(self._items):
             if (id_ is not None and item.id == id_) or (place is None and id_ is None and item.kind == kind):
                 return item
@@ -242,7 +243,7 @@ class ResponsesReader(Reader):
 
     def _begin(self, frame: dict[str, Any], out: list[Event]) -> _Item:
         raw = frame["item"]
-        kind, id_ = str(raw.get("type")), _name(raw.get("id"))
+        kind, id_ = str(raw.get("type")), name_of(raw.get("id"))
         place = frame.get("output_index")
         item = self._at.get(place) if isinstance(place, int) else None
         if item is None:
@@ -257,7 +258,7 @@ class ResponsesReader(Reader):
 
     def _match(self, final: dict[str, Any], place: int, seen: list[_Item]) -> _Item:
         """The item that grew into this one. Gateways change ids, and leave items out."""
-        kind, id_ = str(final.get("type")), _name(final.get("id"))
+        kind, id_ = str(final.get("type")), name_of(final.get("id"))
         free = [item for item in self._items if item.kind == kind and item not in seen]
         for item in free:
             if id_ is not None and item.id == id_:
@@ -271,7 +272,7 @@ class ResponsesReader(Reader):
     def _settle(self, item: _Item, final: dict[str, Any], out: list[Event]) -> None:
         """What an item says when it is done."""
         item.done, item.final = True, final
-        item.id = _name(final.get("id")) or item.id
+        item.id = name_of(final.get("id")) or item.id
         kind = str(final.get("type"))
         if kind == "message":
             self._settle_message(item, final, out)
@@ -313,7 +314,7 @@ class ResponsesReader(Reader):
         for index, part in enumerate(content):
             match part.get("type"):
                 case "refusal":
-                    item.refusals[index] = [_words(part.get("refusal"))]
+                    item.refusals[index] = [words(part.get("refusal"))]
                 case "output_text" | "text":
                     self._settle_text(item, index, part.get("text"), out)
                     if part.get("annotations"):
@@ -333,7 +334,7 @@ class ResponsesReader(Reader):
     def _settle_reasoning(self, item: _Item, final: dict[str, Any], out: list[Event]) -> None:
         thoughts = self._thoughts(item)
         summary, content = (
-            "".join(_words(part["text"]) for part in final.get(name) or () if part.get("text"))
+            "".join(words(part["text"]) for part in final.get(name) or () if part.get("text"))
             for name in ("summary", "content")
         )
         if missing := self._true(thoughts.pieces, summary if summary == content else summary + content):
@@ -341,22 +342,22 @@ class ResponsesReader(Reader):
         thoughts.id = item.id
         # The one from the item itself counts: earlier ones may not be whole, later ones are the same.
         if thoughts.encrypted is None and final.get("encrypted_content"):
-            thoughts.encrypted = _words(final["encrypted_content"])
+            thoughts.encrypted = words(final["encrypted_content"])
 
     def _tool(self, item: _Item, raw: dict[str, Any], out: list[Event]) -> ToolDraft:
-        name = _words(raw.get("name") or "")
+        name = words(raw.get("name") or "")
         tool = item.tool
         if tool is None:
             tool = item.tool = self.draft.new_tool(None, name)
             tool.text_only = item.kind == "custom_tool_call"
             out.append(ToolCallDelta(tool.index, "", name))
-        tool.id = _name(raw.get("call_id")) or tool.id
+        tool.id = name_of(raw.get("call_id")) or tool.id
         tool.name = name or tool.name
         return tool
 
     def _fragment(self, item: _Item, frame: dict[str, Any], out: list[Event]) -> None:
         tool = item.tool or self._tool(item, frame, out)
-        tool.pieces.append(_words(frame["delta"]))
+        tool.pieces.append(words(frame["delta"]))
         out.append(ToolCallDelta(tool.index, frame["delta"]))
 
     def _settle_call(self, item: _Item, final: dict[str, Any], out: list[Event]) -> None:
@@ -434,14 +435,3 @@ class ResponsesReader(Reader):
 def _index(frame: dict[str, Any]) -> int:
     index = frame.get("content_index")
     return index if isinstance(index, int) else 0
-
-
-def _words(value: Any) -> str:
-    """Words, where words must be; anything else is a frame that can't be read."""
-    if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where text should be")
-    return value
-
-
-def _name(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
