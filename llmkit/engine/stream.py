@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: A coroutine is woken by what comes; so often it looks whether its call is overdue.
 _OVERDUE_SECONDS = 0.25
 _CLOSE_SECONDS = 0.5
-#: A call ends at its deadline by itself. Where it can't (a hook blocks the I/O thread), its caller stops
+#: A call ends at its deadline by itself. Where it can't (somebody's code blocks the I/O thread), its caller stops
 #: waiting so much later.
 _GRACE_SECONDS = 0.7
 
@@ -323,8 +323,8 @@ class Stream:
             return None
         error = DeadlineExceeded(
             "The call ran out of time, and nothing was heard of its end.",
-            why="llmkit's I/O thread is held up, by a hook that takes long perhaps.",
-            hint="What arrived is kept in `error.partial`. Hooks should hand longer work to another thread.",
+            why="llmkit's I/O thread is held up: a hook or a route's `accept` takes long perhaps.",
+            hint="What arrived is kept in `error.partial`. Hand longer work to another thread.",
         )
         error.partial = self._partial()
         return [Failed(error, error.partial)]

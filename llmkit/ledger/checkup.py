@@ -6,10 +6,17 @@ import contextlib
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from llmkit.ledger.place import MEMORY, is_address, on_server, shown
 
 _ENDINGS = ("", "-wal", "-shm")
+
+#: All attempts, those that are not settled, those that may have cost something.
+_COUNTED: Final = (
+    "SELECT count(*), count(CASE WHEN status = 'pending' THEN 1 END), "
+    "count(CASE WHEN status = 'unknown_billed' AND simulated = 0 THEN 1 END) FROM attempts"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,7 @@ class Checkup:
     size: int = 0
     rows: int = 0
     pending: int = 0
+    #: Of the real ones: what the simulator answered costs nothing, however it ended.
     unknown_billed: int = 0
     trouble: str = ""
     #: Files of earlier, broken ledgers that were kept.
@@ -50,16 +58,16 @@ def look(path: str) -> Checkup:
             sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
         ) as db:
             said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            counts = dict(db.execute("SELECT status, count(*) FROM attempts GROUP BY status"))
+            rows, pending, unknown_billed = db.execute(_COUNTED).fetchone()
     except (sqlite3.Error, OSError) as error:
         return Checkup(path, exists=True, size=size, trouble=str(error), set_aside=broken)
     return Checkup(
         path,
         exists=True,
         size=size,
-        rows=sum(counts.values()),
-        pending=counts.get("pending", 0),
-        unknown_billed=counts.get("unknown_billed", 0),
+        rows=rows,
+        pending=pending,
+        unknown_billed=unknown_billed,
         trouble="" if said == "ok" else said,
         set_aside=broken,
     )
@@ -73,16 +81,7 @@ def _look_at_server(address: str) -> Checkup:
             made = db.execute("SELECT to_regclass('attempts')").fetchone()
             if made is None or made[0] is None:
                 return Checkup(shown(address), exists=False)
-            counts = {
-                status: int(n)
-                for status, n in db.execute("SELECT status, count(*) FROM attempts GROUP BY status")
-            }
+            rows, pending, unknown_billed = db.execute(_COUNTED).fetchone()
     except sqlite3.Error as error:
         return Checkup(shown(address), exists=True, trouble=str(error))
-    return Checkup(
-        shown(address),
-        exists=True,
-        rows=sum(counts.values()),
-        pending=counts.get("pending", 0),
-        unknown_billed=counts.get("unknown_billed", 0),
-    )
+    return Checkup(shown(address), exists=True, rows=rows, pending=pending, unknown_billed=unknown_billed)

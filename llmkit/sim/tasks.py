@@ -87,6 +87,8 @@ def _capital(brief: Brief) -> Draft | None:
     if asked and not re.search(r"\bcapitals\b", brief.lower):
         said = [f"The capital of {country} is **{phrasebook.CAPITALS[country]}**." for country in asked]
         return Draft(" ".join(said), exact=True)
+    if not asked and not re.search(r"\bcapitals\b", brief.lower):
+        return None  # a country that is not known here, or money to begin with
     number = _number(brief.lower) or 8
     there = [c for name, c in phrasebook.CONTINENTS.items() if name in brief.lower]
     known = sorted(set(there[0]) if there else phrasebook.CAPITALS)

@@ -181,6 +181,16 @@ class TestLedger:
         assert "2 attempts" in found(report, "file")[0].said
         assert found(report, "pending")[0].state == "note"
 
+    def test_what_may_have_cost_something_leaves_the_simulator_out(self):
+        session = llmkit.Session({})
+        for simulated in (True, False, True):
+            row = session.ledger.begin(
+                call="c", attempt=1, session="s", provider="p", model="m", simulated=simulated
+            )
+            session.ledger.settle(row, status="unknown_billed")
+        session.close()
+        assert found(llmkit.doctor(session=session), "unknown")[0].said.startswith("1 without a bill")
+
     @pytest.mark.parametrize("how", ["not a database", "half overwritten"])
     def test_a_broken_file_is_a_problem_and_is_left_as_it_is(self, how):
         path = Path(os.environ["LLMKIT_LEDGER"])

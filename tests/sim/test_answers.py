@@ -46,6 +46,7 @@ def said(prompt: str, model: str = "sim/sage", **more) -> str:
         ("Return JSON about cats", '"topic"'),
         ("What is the capital of Norway?", "Oslo"),
         ("List capitals of Europe", "|---|---|"),
+        ("Which capitals do you know?", "|---|---|"),
         ("Give me 4 ideas for a garden party", "4. "),
         ("Tell me a story about a dragon", "dragon"),
         ("Write an email to my landlord about the roof", "**Subject:**"),
@@ -84,6 +85,13 @@ def test_some_answers_are_exact_in_every_style(prompt, exactly, model) -> None:
 @pytest.mark.parametrize("prompt", ["", " ", "?", "…", "x" * 5000, "日本語で話して", "{}[]()\\", "🎉"])
 def test_odd_prompts_get_some_answer(model, prompt) -> None:
     assert said(prompt, model).strip()
+
+
+@pytest.mark.parametrize(
+    "prompt", ["What is the capital of Freedonia?", "How do I raise capital for a startup?"]
+)
+def test_a_capital_that_is_not_known_is_no_reason_to_list_others(prompt) -> None:
+    assert "| Country |" not in said(prompt)
 
 
 def test_the_characters_differ() -> None:
