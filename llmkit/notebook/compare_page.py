@@ -220,7 +220,8 @@ class ComparePage:
         if (made := self._marks.get(cell.errand)) is not None and made[0] == key:
             return made[1]
         sign, _, word = STATUS[cell.status]
-        figures = "" if pane.hidden or not cell.errand.over else brief(cell.reply)
+        told = cell.status in ("ok", "cancelled") and not pane.hidden
+        figures = brief(cell.reply) if told else ""
         self._marks[cell.errand] = (key, [cell.status, sign, word, figures, voted])
         return self._marks[cell.errand][1]
 

@@ -42,7 +42,7 @@ _GREEN = "var(--jp-success-color1,#2e9e4f)"
 PLAIN = "tex2jax_ignore mathjax_ignore"
 _GRID = "display:grid;gap:.7em;grid-template-columns:repeat(auto-fit,minmax(min(19em,100%),1fr));align-items:start"
 _PANE = (
-    f"border:1px solid {_LINE};border-radius:8px;padding:.55em .8em;min-width:0;overflow-wrap:anywhere;word-break:break-word;"
+    f"border:1px solid {_LINE};border-radius:8px;padding:.55em .8em;min-width:0;overflow-wrap:break-word;"
     "background:var(--jp-layout-color1,transparent)"
 )
 _HEAD = f"display:flex;justify-content:space-between;gap:.6em;padding-bottom:.35em;border-bottom:1px solid {_LINE}"

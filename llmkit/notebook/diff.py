@@ -15,7 +15,7 @@ _MARKS = {
     "removed": '<del style="background:rgba(213,94,0,.18);text-decoration:line-through">{}</del>',
     "added": '<ins style="background:rgba(0,158,115,.2);text-decoration:underline">{}</ins>',
 }
-_BODY = f"white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid {LINE};border-radius:8px;padding:.55em .8em"
+_BODY = f"white-space:pre-wrap;overflow-wrap:break-word;border:1px solid {LINE};border-radius:8px;padding:.55em .8em"
 
 
 def diff_bundle(diff: Diff) -> dict[str, str]:

@@ -166,7 +166,7 @@ def _typeset(written: str, env: EnvType) -> str:
 
 def _code(content: str, language: str) -> str:
     mark = f' class="language-{escapeHtml(language)}"' if language else ""
-    return f'<pre style="{_BLOCK}"><code{mark} style="padding:0;background:none">{escapeHtml(content)}</code></pre>\n'
+    return f'<pre style="{_BLOCK}"><code{mark} style="padding:0;background:none;white-space:pre">{escapeHtml(content)}</code></pre>\n'
 
 
 def escape(text: str) -> str:

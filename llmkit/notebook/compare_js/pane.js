@@ -79,13 +79,14 @@ const makePane = (place, act) => {
         for (const [word, node] of Object.entries(says)) { tell(node, "aria-label", `${word}: ${whose}`); tell(node, "title", `${word}: ${whose}`); }
         if (ended) latest.hidden = true;
       }
+      if (fresh.size) el.toggleAttribute("data-empty", ended && !text.textContent.trim());
     },
     settle() {
       if (fresh.size && follows && !ended) follow();
       fresh.clear();
     },
     returned() { body.scrollTop = follows && !ended ? 1e8 : place_; },
-    votable(may, ready) { show(best, may); best.disabled = !ready; },
+    votable(may, ready) { show(best, may); best.disabled = !ready || el.hasAttribute("data-empty"); },
     get title() { return [info.title, info.note].filter(Boolean).join(" "); },
     get over() { return ended; },
     focus() { body.focus(); },
