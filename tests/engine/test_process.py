@@ -121,6 +121,8 @@ from llmkit.engine.loop import IOThread
 began = time.monotonic()
 session.close()
 print(f"closed in {time.monotonic() - began:.3f} s")
+for stream in streams:  # closing waits a moment only, and on a busy machine that may be over first
+    stream.settled(20)
 thread = IOThread.current()
 print([row["status"] for row in session.ledger.rows(simulated=True)].count("cancelled"))
 print(all(stream.reason for stream in (each.signal for each in streams)), sum(not task.done() for task in list(thread._tasks)))
