@@ -89,4 +89,5 @@ def test_thinking_is_given_back_to_its_maker_and_to_nobody_else(sim, first):
 
 def signatures(turn):
     parts = [part for message in turn for part in message.parts]
-    return {part.signature for part in parts if getattr(part, "signature", None)}
+    marks = ("signature", "encrypted")
+    return {mark for part in parts for name in marks if (mark := getattr(part, name, None))}
