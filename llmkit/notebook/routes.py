@@ -136,7 +136,8 @@ def _said(found: Route) -> str:
         return "no model fits."
     rest = len(found.candidates) - len(left)
     out = f"; {rest} {'is' if rest == 1 else 'are'} out" if rest else ""
-    return f"{left[0].model} is asked first, {len(left) - 1} more if it fails{out}."
+    more = f"{len(left) - 1} more if it fails" if len(left) > 1 else "nobody else if it fails"
+    return f"{left[0].model} is asked first, {more}{out}."
 
 
 def _dollars(said: Any) -> float | None:
