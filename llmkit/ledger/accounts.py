@@ -183,13 +183,16 @@ class Accounts:
     # -- keeping ------------------------------------------------------------------------------
 
     def export(
-        self, kind: str, path: str | os.PathLike[str], *, decimal: bool = False, **filters: Any
+        self, kind: str, path: str | os.PathLike[str] | None = None, *, decimal: bool = False, **filters: Any
     ) -> Path:
-        """Write the table as "csv", "xlsx", "parquet" or "json" (a line a row); formulas in text are disarmed.
+        """Write the table as "csv", "xlsx", "parquet" or "json" (a line a row); formulas in text are disarmed. Without a
+        path, it is a new file here, whose name is the result; a name alone tells the kind by its ending.
 
         >>> llmkit.usage.export("csv", "november.csv", since="2026-11-01")  # doctest: +SKIP
+        >>> llmkit.usage.export("november.xlsx", since="2026-11-01")  # doctest: +SKIP
         """
-        return exporting.export(self(decimal=decimal, **filters), kind, path)
+        kind, target = exporting.place(kind, path)  # before all is read
+        return exporting.export(self(decimal=decimal, **filters), kind, target)
 
     def to_prometheus(self, **filters: Any) -> str:
         """Counters, speed and budgets as text for Prometheus (``llmkit usage --prometheus`` prints it).
@@ -198,11 +201,14 @@ class Accounts:
         """
         return exposition.text(self(columns=exposition.NEEDS, **filters), self._budgets())
 
-    def purge(self, before: Moment | None = None, *, confirm: bool = False) -> Purge:
-        """Delete settled attempts that began before that moment (all without one), if ``confirm=True``.
+    def purge(self, before: Moment | None = None, *, confirm: bool | None = None) -> Purge:
+        """Delete settled attempts that began before that moment; all of them, without one, only if ``confirm=True``.
 
-        Without it nothing is deleted; the result says what would be. It is for whole ledgers: where ``where(...)`` leaves
-        something out, nothing is deleted either.
+        With ``confirm=False`` nothing is deleted, and the result says what would be. It is for whole ledgers: where
+        ``where(...)`` leaves something out, nothing is deleted either.
+
+        >>> llmkit.usage.purge(before="2026-01-01")  # doctest: +SKIP
+        1,204 attempts deleted from the ledger.
         """
         if self._wanted not in (Filter(), Filter(simulated=True)):
             raise BadRequest(
@@ -211,7 +217,7 @@ class Accounts:
                 hint="Ask llmkit.usage.purge(before=...) itself.",
             )
         going = self._count(before)
-        if not confirm:
+        if not (before is not None if confirm is None else confirm):
             return Purge(going, done=False)
         return Purge(self._ledger().purge(before), done=True)
 

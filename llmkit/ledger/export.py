@@ -6,6 +6,7 @@ come from outside. Parquet and JSON hold what the table holds, unchanged.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,9 +24,7 @@ _XLSX_ROWS: Final = 1_048_575
 
 def export(frame: pd.DataFrame, kind: str, path: str | os.PathLike[str]) -> Path:
     """Write a usage table; the path is the result. A file that is there already is replaced only when all is written."""
-    if kind not in _WRITERS:
-        raise BadRequest(f"Usage can't be exported as {kind!r}.", hint=f"Use {', '.join(_WRITERS)}.")
-    target = Path(path).expanduser()
+    kind, target = place(kind, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays last, for those who look at it to know the kind.
     draft = target.with_name(f".{target.stem}-{os.getpid()}.part.{kind}")
@@ -35,6 +34,25 @@ def export(frame: pd.DataFrame, kind: str, path: str | os.PathLike[str]) -> Path
     finally:
         draft.unlink(missing_ok=True)
     return target
+
+
+def place(kind: str, path: str | os.PathLike[str] | None) -> tuple[str, Path]:
+    """Which kind of file is meant, and where: without a path, a name that nobody has here yet.
+
+    >>> place("csv", "november.csv") == place("november.csv", None) == ("csv", Path("november.csv"))
+    True
+    """
+    if path is None and kind not in _WRITERS and Path(kind).suffix.lstrip(".").lower() in _WRITERS:
+        kind, path = Path(kind).suffix.lstrip(".").lower(), kind
+    if kind not in _WRITERS:
+        raise BadRequest(f"Usage can't be exported as {kind!r}.", hint=f"Use {', '.join(_WRITERS)}.")
+    if path is None:
+        names = (
+            Path(f"usage{number}.{kind}")
+            for number in itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
+        )
+        path = next(name for name in names if not name.exists())
+    return kind, Path(path).expanduser()
 
 
 def harmless(value: Any) -> Any:

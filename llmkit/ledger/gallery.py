@@ -13,7 +13,7 @@ from llmkit.ledger.figure import empty
 from llmkit.ledger.frame import KINDS, frame_of
 from llmkit.ledger.palette import STATUS_COLOURS, Palette
 from llmkit.ledger.query import Filter
-from llmkit.ledger.sums import NEEDED
+from llmkit.ledger.sums import NEEDED, TIMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,13 +48,26 @@ PLOTS: Final[Mapping[str, Plot]] = {
 }
 
 
+#: What people call some of them.
+_CALLED: Final = {
+    **dict.fromkeys(("heatmap", "heat map", "hour", "weekday"), "hours"),
+    **dict.fromkeys(("treemap", "notebook", "notebooks", "cells"), "tree"),
+    **dict.fromkeys(("cumulative", "total", "running"), "session"),
+    **dict.fromkeys(("burndown", "burn-down", "budgets"), "budget"),
+    **dict.fromkeys(("errors", "retries", "statuses"), "status"),
+    **dict.fromkeys(("ttft", "speed", "tokens_per_second"), "latency"),
+    **dict.fromkeys(("pareto", "cost_speed"), "frontier"),
+}
+
+
 def draw(
     book: Accounts, kind: str, *, png: bool | None = None, frame: pd.DataFrame | None = None, **asked: Any
 ) -> Any:
     """The figure of that name; what is no option of it is a filter. ``frame``: the rows that the filters find, where
     somebody has read them already."""
     if kind not in PLOTS:
-        near = difflib.get_close_matches(kind, PLOTS, n=1)
+        named = {**dict.fromkeys(PLOTS), **_CALLED}
+        near = [_CALLED.get(name, name) for name in difflib.get_close_matches(kind.lower(), named, n=1)]
         raise BadRequest(
             f"There is no plot {kind!r}.",
             why=f"Did you mean {near[0]!r}?" if near else "",
@@ -63,9 +76,13 @@ def draw(
     plot = PLOTS[kind]
     options = {name: asked.pop(name) for name in plot.options if name in asked}
     group = options.get("by", "model")
-    if group not in KINDS:
+    if not isinstance(group, str) or group not in KINDS:
         raise BadRequest(
-            f"Can't group by {group!r}.", hint="Name a column of usage(), for example by='model'."
+            f"Can't group a plot by {group!r}.",
+            why="Time goes along the axis."
+            if group in TIMES
+            else "A plot is grouped by one column of usage().",
+            hint="For example by='model', freq='D'.",
         )
     reads = dict.fromkeys([*plot.reads, *([group] if "by" in plot.options else [])])
     extra: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from llmkit.core.errors import BadRequest
+from llmkit.ledger.schema import STATUSES
 
 Moment = datetime | date | timedelta | str | int | float
 Names = str | Iterable[str]
@@ -49,6 +51,15 @@ class Filter:
                 f"Usage can't be filtered by {unknown[0]!r}.",
                 hint=f"Filters: {', '.join(self.__dataclass_fields__)}.",
             )
+        statuses = filters.get("status")
+        for one in [] if statuses is None else _names(statuses):
+            if one not in STATUSES:
+                near = difflib.get_close_matches(one, STATUSES, n=1)
+                raise BadRequest(
+                    f"No attempt has the status {one!r}.",
+                    why=f"Did you mean {near[0]!r}?" if near else "",
+                    hint=f"There are: {', '.join(STATUSES)}.",
+                )
         return replace(self, **filters)
 
     def where(self) -> tuple[str, list[Any]]:

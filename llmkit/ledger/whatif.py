@@ -84,7 +84,12 @@ def what_if(
     if rates is None:
         raise UnknownModel(
             f"What {model!r} would have cost can't be told.",
-            why=f"{why} Did you mean {' or '.join(near)}?" if (near := catalogue.nearest(model)) else why,
+            why=" ".join(
+                [
+                    why if provider else "No known name is like it.",
+                    *([f"Did you mean {' or '.join(near)}?"] if (near := catalogue.nearest(model)) else []),
+                ]
+            ),
             hint="Name it by an alias (sonnet, luna, …) or as provider/model.",
             model=model,
         )

@@ -299,16 +299,18 @@ def test_a_call_far_above_its_kind_is_found_and_a_small_kind_is_left_alone(ledge
 # -- keeping --------------------------------------------------------------------------------------
 
 
-def test_purging_asks_first_and_then_deletes(ledger):
+def test_purging_deletes_what_is_older_and_asks_before_it_deletes_all(ledger):
     add(ledger, at=NOON - timedelta(days=30))
     add(ledger, at=NOON)
     book = accounts(ledger)
-    asked = book.purge(before=NOON - timedelta(days=1))
+    asked = book.purge(before=NOON - timedelta(days=1), confirm=False)
     assert (asked.attempts, asked.done) == (1, False)
     assert "confirm=True" in repr(asked)
     assert len(book()) == 2
-    done = book.purge(before=NOON - timedelta(days=1), confirm=True)
+    done = book.purge(before=NOON - timedelta(days=1))
     assert (done.attempts, done.done, len(book())) == (1, True, 1)
+    assert (book.purge().done, len(book())) == (False, 1)
+    assert (book.purge(confirm=True).done, len(book())) == (True, 0)
 
 
 @pytest.mark.parametrize("method", ["total", "summary", "errors", "latency", "cache", "anomalies"])

@@ -15,7 +15,6 @@ import pytest
 from llmkit.core.errors import BadRequest, MissingPackage, UnknownModel
 from llmkit.ledger.forecast import forecast
 from llmkit.ledger.frame import usage
-from llmkit.ledger.reconcile import read_bill
 
 sys.path.insert(0, str(Path(__file__).parent))
 from books import NOON, accounts, add
@@ -45,6 +44,8 @@ def test_what_if_says_which_attempts_it_can_not_tell_of(ledger):
 def test_what_if_of_a_model_without_a_price_is_refused(ledger):
     with pytest.raises(UnknownModel, match="nobody/x"):
         accounts(ledger).what_if("nobody/x")
+    with pytest.raises(UnknownModel, match="sonnet"):
+        accounts(ledger).what_if("sonet")
 
 
 # -- forecast -------------------------------------------------------------------------------------
@@ -85,70 +86,6 @@ def test_a_forecast_from_little_says_so(ledger):
         accounts(ledger).forecast(days=0)
 
 
-# -- the bill -------------------------------------------------------------------------------------
-
-OPENAI = """start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,project_id
-1795132800,1795219200,2026-11-20T00:00:00+00:00,2026-11-21T00:00:00+00:00,0.3,usd,"gpt-6-luna, input",proj_1
-1795132800,1795219200,2026-11-20T00:00:00+00:00,2026-11-21T00:00:00+00:00,0.2,usd,"gpt-6-luna, output",proj_1
-1795132800,1795219200,2026-11-20T00:00:00+00:00,2026-11-21T00:00:00+00:00,1.5,usd,"gpt-6-luna-pro, output",proj_1
-1795219200,1795305600,2026-11-21T00:00:00+00:00,2026-11-22T00:00:00+00:00,,,,
-"""
-ANTHROPIC = """usage_date_utc,model,workspace,api_key,usage_type,context_window,token_type,cost_usd,list_price_usd,cost_type,inference_geo,speed
-2026-11-20,Claude Sonnet 5.5,Default,k,message,≤ 200k,input_no_cache,0.25,0.25,token,global,standard
-2026-11-20,Claude Sonnet 5.5,Default,k,message,≤ 200k,output,0.25,0.25,token,global,standard
-2026-11-20,,Default,k,message,,,0.01,0.01,web_search,,
-not a day,Claude Sonnet 5.5,Default,k,message,,,0.01,0.01,token,,
-"""
-GEMINI = """Billing account name,Service description,SKU description,Usage start date,Usage end date,Cost ($)
-Mine,Gemini API,Gemini 3.8 Flash Text Input - Predictions,2026-11-20,2026-11-20,0.30
-Mine,Gemini API,Gemini 3.8 Flash Text Output - Predictions,2026-11-20,2026-11-20,0.20
-Mine,Compute Engine,N2 Instance Core running,2026-11-20,2026-11-20,"1,250.00"
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "provider", "model", "name", "billed"),
-    [
-        (OPENAI, "openai", "gpt-6-luna", "OpenAI", "2.0"),
-        (ANTHROPIC, "anthropic", "claude-sonnet-5-5", "Anthropic", "0.51"),
-        (GEMINI, "gemini", "gemini-3.8-flash", "Gemini", "0.50"),
-    ],
-)
-def test_a_bill_is_compared_by_day_and_model(ledger, tmp_path, text, provider, model, name, billed):
-    (tmp_path / "bill.csv").write_text(text, "utf-8")
-    add(ledger, provider=provider, model=model, cost="0.4", at=NOON)
-    add(ledger, provider=provider, model=model, cost="0.1", at=NOON)
-    add(ledger, provider=provider, model=model, cost="7", at=NOON - timedelta(days=5))  # before the bill
-    add(ledger, provider="groq", model="other", cost="9", at=NOON)
-    found = accounts(ledger).reconcile(tmp_path / "bill.csv")
-    assert (found.provider, found.billed, found.ours) == (name, Decimal(billed), Decimal("0.5"))
-    line = found.table[found.table["model"] == model].iloc[0]
-    assert (line["attempts"], line["billed"], line["ours"], line["difference"]) == (2, 0.5, 0.5, 0)
-    assert f"{name}, 2026-11-20" in str(found)
-    assert found.table["billed"].sum() == pytest.approx(float(billed))
-
-
-def test_a_longer_name_is_another_model(ledger, tmp_path):
-    (tmp_path / "bill.csv").write_text(OPENAI, "utf-8")
-    add(ledger, at=NOON)
-    table = accounts(ledger).reconcile(tmp_path / "bill.csv").table
-    assert table.set_index("model")["billed"].to_dict() == {"gpt-6-luna": 0.5, "gpt-6-luna-pro": 1.5}
-
-
-def test_lines_that_can_not_be_read_are_counted(tmp_path):
-    (tmp_path / "bill.csv").write_text(ANTHROPIC, "utf-8")
-    assert read_bill(tmp_path / "bill.csv")[2] == 1
-
-
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", "", "\x00\x00"])
-def test_a_file_that_is_no_known_bill_is_refused(tmp_path, text):
-    (tmp_path / "bill.csv").write_text(text, "utf-8")
-    with pytest.raises(BadRequest, match=r"no format|can't be read"):
-        read_bill(tmp_path / "bill.csv")
-    with pytest.raises(BadRequest, match="can't be read"):
-        read_bill(tmp_path / "nowhere.csv")
-
-
 # -- as a file ------------------------------------------------------------------------------------
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "＝1+1"]
@@ -162,6 +99,15 @@ def test_a_spreadsheet_finds_no_formula(ledger, tmp_path):
         rows = list(csv.DictReader(lines))
     assert [row["tag"] for row in rows] == [f"'{tag}" for tag in HOSTILE]
     assert all(not cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row.values())
+
+
+def test_a_file_without_a_name_gets_one_that_nobody_has(ledger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    add(ledger)
+    book = accounts(ledger)
+    named = [book.export(kind).name for kind in ("csv", "csv", "json", "mine.json", "Mine.CSV")]
+    assert named == ["usage.csv", "usage-2.csv", "usage.json", "mine.json", "Mine.CSV"]
+    assert all((tmp_path / name).stat().st_size for name in named)
 
 
 def test_json_holds_what_the_table_holds(ledger, tmp_path):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -70,6 +71,108 @@ CASES = {
         used(input=1000, input_audio=600, cache_read=1000, output=100),
         "0.001",
     ),
+    # .30 in, 2.50 out, pictures out 30: 300 + 1,290 × 30 = 39,000 millionths
+    "a picture drawn": (
+        "gemini/gemini-2.5-flash-image",
+        used(input=1000, output=1290, output_image=1290),
+        "0.039",
+    ),
+    "words beside a picture": (  # and 100 × 2.50
+        "gemini/gemini-2.5-flash-image",
+        used(input=1000, output=1390, output_image=1290),
+        "0.03925",
+    ),
+    "pictures in and out": (  # 200 × 5 + 800 × 8 + 1,056 × 32
+        "openai/gpt-image-1.5",
+        used(input=1000, input_image=800, output=1056, output_image=1056),
+        "0.041192",
+    ),
+    "pictures out at the price of all output": (  # 100 × 5 + 200 × 10 + 272 × 40
+        "openai/gpt-image-1",
+        used(input=300, input_image=200, output=272, output_image=272),
+        "0.01338",
+    ),
+    "pictures in at the price of all input": (
+        FLASH,
+        used(input=1000, input_image=258, output=10),
+        "0.0007875",
+    ),
+    "pictures in elsewhere": (SONNET, used(input=1000, input_image=800, output=10), "0.0021"),
+    "text, pictures and sound": (  # 200 × 4 + 300 × 5 + 500 × 32, 50 × 16 + 150 × 64
+        "openai/gpt-realtime",
+        used(input=1000, input_audio=500, input_image=300, output=200, output_audio=150),
+        "0.0287",
+    ),
+    "pictures beside a cache": (  # 700 × 4 + 300 × 5 + 500 × .40 + 200 × 16
+        "openai/gpt-realtime",
+        used(input=1000, input_image=300, cache_read=500, output=200),
+        "0.0077",
+    ),
+    "batch, all cache classes": (  # 1,000 × (1 + .05 + 1.25 + 2 + 5)
+        SONNET,
+        used(
+            input=1000,
+            cache_read=1000,
+            cache_write_5m=1000,
+            cache_write_1h=1000,
+            output=1000,
+            service_tier="batch",
+        ),
+        "0.0093",
+    ),
+    "flex with a cache": (
+        LUNA,
+        used(input=1000, cache_read=9000, output=1000, service_tier="flex"),
+        "0.000345",
+    ),
+    "priority with a cache": (
+        LUNA,
+        used(input=1000, cache_read=9000, output=1000, service_tier="priority"),
+        "0.00138",
+    ),
+    "batch with a cache": (
+        LUNA,
+        used(input=1000, cache_read=9000, output=1000, service_tier="batch"),
+        "0.000345",
+    ),
+    "thinking in a batch": (
+        FLASH,
+        used(input=1000, output=1000, reasoning=900, service_tier="batch"),
+        "0.00225",
+    ),
+    "nothing but thinking": (FLASH, used(input=1000, output=1000, reasoning=1000), "0.0045"),
+    "thinking elsewhere": (LUNA, used(input=1000, output=1000, reasoning=1000), "0.0006"),
+    "a cache read at a tenth": (FLASH, used(input=1000, cache_read=9000, output=1000), "0.005175"),
+    "at the tier, all but one cached": (LUNA, used(input=1, cache_read=271_999, output=1000), "0.00322009"),
+    "above the tier, all but one cached": (LUNA, used(input=1, cache_read=272_000, output=1000), "0.0061902"),
+    "below the tier, written for an hour": (
+        HAIKU,
+        used(input=1, cache_write_1h=99_998, output=1),
+        "0.0200002",
+    ),
+    "above the tier, written for five minutes": (HAIKU, used(input=1, cache_write_5m=100_000), "0.0625005"),
+    # 1.25 in, 10 out; above 200,000 tokens 2.50 and 15, .25 for what is read from the cache
+    "just below a third vendor's tier": (
+        "gemini/gemini-2.5-pro",
+        used(input=199_999, output=1000),
+        "0.25999875",
+    ),
+    "at a third vendor's tier": ("gemini/gemini-2.5-pro", used(input=200_000, output=1000), "0.26"),
+    "above a third vendor's tier": ("gemini/gemini-2.5-pro", used(input=200_001, output=1000), "0.5150025"),
+    "above it by what was cached": (
+        "gemini/gemini-2.5-pro",
+        used(input=1, cache_read=200_000, output=1000, reasoning=500),
+        "0.0650025",
+    ),
+    "an input without an answer": (LUNA, used(input=1000), "0.0001"),
+    "an answer without an input": (LUNA, used(output=1000), "0.0005"),
+    "retired: 8 in, 24 out": ("anthropic/claude-2.1", used(input=1000, output=1000), "0.032"),
+    "retired: 30 in, 60 out": ("openai/gpt-4-0314", used(input=1000, output=1000), "0.09"),
+    "retired, with a cache: 15, 1.50, 18.75, 75": (
+        "anthropic/claude-3-opus-20240229",
+        used(input=1000, cache_read=1000, cache_write_5m=1000, output=1000),
+        "0.11025",
+    ),
     "a dated snapshot": ("anthropic/claude-sonnet-5-5-20260901", used(input=1000, output=500), "0.007"),
     "a model that is retired": (
         "anthropic/claude-3-5-sonnet-20241022",
@@ -97,7 +200,21 @@ def test_a_call_costs_what_a_hand_calculation_says(name, usage, dollars):
     ("model", "provider", "when", "dollars"),
     [
         ("gemini-3.8-flash", "gemini", day(2026, 12, 31), "0.0045"),
+        ("gemini-3.8-flash", "gemini", datetime(2026, 12, 31, 23, 59, 59, 999_999, UTC), "0.0045"),
         ("gemini-3.8-flash", "gemini", day(2027, 1, 1, hour=0), "0.009"),
+        # Midnight is UTC's, wherever one is: it is 2027 in Berlin, and still 2026 in New York.
+        (
+            "gemini-3.8-flash",
+            "gemini",
+            datetime(2027, 1, 1, 0, 59, tzinfo=ZoneInfo("Europe/Berlin")),
+            "0.0045",
+        ),
+        (
+            "gemini-3.8-flash",
+            "gemini",
+            datetime(2026, 12, 31, 19, tzinfo=ZoneInfo("America/New_York")),
+            "0.009",
+        ),
         ("o3", "openai", day(2025, 6, 9), "0.05"),
         ("o3", "openai", day(2025, 6, 10), "0.01"),
         ("gpt-5.6-luna", "openai", day(2026, 7, 29), "0.007"),
