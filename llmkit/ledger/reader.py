@@ -37,6 +37,11 @@ _MADE: Final = {
     "marks": f"(status = 'cached') * {REPLAYED} + (estimated <> 0 OR usage_source = 'estimated') * {GUESSED} "
     f"+ coalesce(currency <> 'USD', 0) * {FOREIGN}",
 }
+#: The columns that they are made of.
+_PARTS: Final = {
+    "cache_write": ("cache_write_5m", "cache_write_1h"),
+    "marks": ("status", "estimated", "usage_source", "currency"),
+}
 
 Piece = dict[str, Any]
 Way = Callable[[], Iterator[Piece]]
@@ -74,7 +79,7 @@ def ways(
 
 
 def _asked(ledger: Ledger, wanted: Filter, names: Sequence[str]) -> Iterator[Piece]:
-    found = ledger.columns(wanted)
+    found = ledger.columns(wanted, [part for name in names for part in _PARTS.get(name, (name,))])
     piece = {name: found[name] if name in found else _made(name, found) for name in names}
     if "started" in piece:
         piece["started"] = [round(moment * 1e6) for moment in piece["started"]]
@@ -83,9 +88,9 @@ def _asked(ledger: Ledger, wanted: Filter, names: Sequence[str]) -> Iterator[Pie
 
 def _made(name: str, found: Piece) -> list[Any]:
     if name == "cache_write":
-        both = zip(found["cache_write_5m"], found["cache_write_1h"], strict=True)
+        both = zip(*(found[column] for column in _PARTS[name]), strict=True)
         return [long if short is None else short + (long or 0) for short, long in both]
-    columns = (found[column] for column in ("status", "estimated", "usage_source", "currency"))
+    columns = (found[column] for column in _PARTS["marks"])
     return [
         (status == "cached") * REPLAYED
         + (bool(estimated) or source == "estimated") * GUESSED

@@ -34,15 +34,19 @@ if PROGRAMS is None:
 BIN = Path(PROGRAMS).resolve().parent
 
 sys.path.insert(0, str(Path(__file__).parent))
-import test_store  # noqa: E402 - skipped where there is no server
+import test_accounts  # noqa: E402 - skipped where there is no server
+import test_frame  # noqa: E402
+import test_reconcile  # noqa: E402
+import test_store  # noqa: E402
 from books import accounts, add  # noqa: E402
+from test_reconcile import bill  # noqa: E402, F401 - a fixture of theirs
 
-#: Those of the file's tests that ask for nothing but a ledger.
-for _name, _test in vars(test_store).items():
-    if _name.startswith("test_") and not {"path", "tmp_path", "monkeypatch"} & set(
-        inspect.signature(_test).parameters
-    ):
-        globals()[_name] = _test
+#: Those of the file's tests that ask for a ledger and for nothing of the file's.
+for _module in (test_store, test_accounts, test_frame, test_reconcile):
+    for _name, _test in vars(_module).items():
+        wanted = set(inspect.signature(_test).parameters) if _name.startswith("test_") else set()
+        if "ledger" in wanted and not {"path", "tmp_path", "monkeypatch"} & wanted:
+            globals()[_name] = _test
 
 
 class Server:
