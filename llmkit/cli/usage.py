@@ -13,6 +13,8 @@ from llmkit.cli import shell
 if TYPE_CHECKING:
     import pandas as pd
 
+    from llmkit.ledger.accounts import Accounts
+
 _COLUMNS = ["started", "provider", "model", "status", "input", "output", "cost", "ttft", "duration"]
 
 
@@ -55,10 +57,13 @@ def usage(groups: tuple[str, ...], last: int, form: str | None, **filters: Any) 
 
     accounts = llmkit.usage.where(**{name: value for name, value in filters.items() if value is not None})
     if form == "prometheus":
-        click.echo(accounts.to_prometheus(), nl=False)
+        counters = accounts.to_prometheus()
+        _warn(accounts)
+        click.echo(counters, nl=False)
         return 0
     names = [name for given in groups for name in given.split(",")]
     frame = accounts.by(*names) if names else accounts()
+    _warn(accounts)
     match form:
         case "json":
             click.echo(
@@ -73,6 +78,12 @@ def usage(groups: tuple[str, ...], last: int, form: str | None, **filters: Any) 
             if len(frame):
                 click.echo(f"{'' if names else 'In all: '}{accounts.total()}")
     return 0
+
+
+def _warn(accounts: Accounts) -> None:
+    """What the ledger has to say, for example that it is not the one that was named."""
+    for notice in accounts.ledger.notices:
+        click.echo(notice, err=True)
 
 
 def _table(frame: pd.DataFrame, *, simulated: bool) -> str:

@@ -240,6 +240,8 @@ class Accounts:
     def __repr__(self) -> str:
         path = str(self._ledger().path)
         place = "a ledger in memory" if path == ":memory:" else path
+        if not self._ledger().healthy:
+            return "\n".join([f"<usage of {place}, not healthy>", *self._ledger().notices])
         return f"<usage of {place}: call it for the table; .by .total .plot .summary ... ask more>"
 
 

@@ -194,6 +194,12 @@ class TestUsage:
     def test_what_is_not_understood_ends_with_2(self, used, words):
         assert used("usage", *words).code == 2
 
+    def test_a_ledger_that_can_not_be_used_is_no_empty_one(self, run, monkeypatch):
+        monkeypatch.setenv("LLMKIT_LEDGER", "mysql://anna:hunter2@db.example/team")
+        ran = run("usage")
+        assert "mysql://anna:…@db.example/team is neither a file nor an address" in ran.err
+        assert "hunter2" not in ran.out + ran.err
+
 
 class TestDoctor:
     def test_all_well_is_0_and_a_problem_is_1(self, run, tmp_path, monkeypatch):
