@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from llmkit.models import aliases, catalogue
-from llmkit.models.names import SYNONYMS
+from llmkit.models.names import SYNONYMS, vendor_of
 
 
 class Model(str):
@@ -58,13 +58,18 @@ def model(name: str) -> Model:
 
 
 def spelling(name: str, provider: str, *, home: str | None = None) -> str:
-    """How a provider spells a model that another one calls ``name``."""
+    """How a provider spells a model that another one calls ``name``: the same words with another vendor before them,
+    or else with another word behind them for how it was tuned (``-instruct``, ``-versatile``)."""
     if provider == home:
         return name
-    wanted = _plain(name)
-    same = [spelled for spelled in _names_at(provider) if _plain(spelled) == wanted]
+    known = _names_at(provider)
+    same = [spelled for spelled in known if _plain(spelled) == _plain(name)]
     if name in same:
         return name
+    if (
+        not same and vendor_of(name.rpartition("/")[2]) is None
+    ):  # of a closed model, another word is another model
+        same = [spelled for spelled in known if _untuned(spelled) == _untuned(name)]
     return min(same, key=lambda spelled: (":" in spelled, len(spelled), spelled), default=name)
 
 
@@ -74,6 +79,14 @@ def _names_at(provider: str) -> list[str]:
 
     known = [full.partition("/") for full in catalogue.known_models(retired=True)]
     return [*(name for place, _, name in known if place == provider), *names_at(provider)]
+
+
+#: What providers put behind the name of an open model for the variant that answers questions, and Meta before it.
+_TUNED = re.compile(r"^meta-(?=llama)|(-(instruct|versatile|instant|turbo|it))+$")
+
+
+def _untuned(name: str) -> str:
+    return _plain(_TUNED.sub("", name.rpartition("/")[2].partition(":")[0].lower()))
 
 
 def _plain(name: str) -> str:
