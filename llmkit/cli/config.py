@@ -62,6 +62,7 @@ def init(here: bool) -> int:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def check(file: Path | None) -> int:
     """Say everything that is wrong with FILE, or with the configurations that count here; ends with 1 if anything is."""
+    from llmkit.cli.references import dangling
     from llmkit.engine.session import Session
     from llmkit.providers import config as configs
 
@@ -75,6 +76,11 @@ def check(file: Path | None) -> int:
         session = Session(found)  # its values may not go together, though each is well formed
     except LLMKitError as error:
         click.echo(str(error))
+        return 1
+    loose = list(dangling(session))
+    for problem in loose:
+        click.echo(f"{found.source_of(*problem.path).place(problem.path)}: {problem.what}. {problem.fix}")
+    if loose:
         return 1
     for source in found.sources:
         click.echo(f"{source.path}: good")

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet, WeakValueDictionary
 
-from llmkit.core.errors import UnknownModel
+from llmkit.core.errors import ConfigError, UnknownModel
 from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request, ToolSpec
@@ -83,7 +83,10 @@ class Session:
         self.notices: list[str] = []
         self._told: set[str] = set()
         self.purse = Purse(lambda: self.ledger)
-        self.prices, self.cache = settings.apply(self.registry.settings, self.purse, self.notice)
+        try:
+            self.prices, self.cache = settings.apply(self.registry.settings, self.purse, self.notice)
+        except ConfigError as error:
+            raise self.registry.located(error) from None
         self.tape: Tape | None = Tape.parse(named) if (named := os.environ.get("LLMKIT_TAPE")) else None
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()

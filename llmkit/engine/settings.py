@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmkit.core.errors import BadRequest
+from llmkit.core.errors import BadRequest, ConfigError
 from llmkit.engine.cache import Cache
 from llmkit.engine.purse import Purse
-from llmkit.models.prices import Overrides
+from llmkit.models.prices import Overrides, own_price
 from llmkit.providers.unusable import unusable
 
 _CACHE = {"path", "ttl", "max_bytes"}
@@ -29,6 +29,10 @@ def apply(
     prices = _mapping("prices", written.get("prices", {}))
     for name, price in prices.items():
         _mapping(f"prices.{name}", price)
+        try:
+            own_price(name, prices)
+        except ConfigError as error:  # now, and not when the answer is there and paid for
+            raise unusable(f"prices.{name} is no price", f"{error.why} {error.hint}") from None
     return prices or None, _cache(written.get("cache", False), tell)
 
 

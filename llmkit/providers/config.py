@@ -158,10 +158,14 @@ def find() -> Config:
     sources = []
     if (user := user_file()).is_file():
         sources.append(_read(user, "user"))
-    if (project := project_file()) is not None and project != user:
+    named = Path(said).expanduser() if (said := os.environ.get("LLMKIT_CONFIG")) else None
+    meant = {
+        path.resolve() for path in (user, named) if path is not None
+    }  # each file counts once, as what it is most
+    if (project := project_file()) is not None and project.resolve() not in meant:
         sources.append(_read(project, "project"))
-    if named := os.environ.get("LLMKIT_CONFIG"):
-        sources.append(_read(Path(named), "LLMKIT_CONFIG"))
+    if named is not None and named.resolve() != user.resolve():
+        sources.append(_read(named, "LLMKIT_CONFIG"))
     return Config(tuple(sources))
 
 

@@ -50,7 +50,7 @@ class Registry:
         try:
             self.tuning = tuning(plain)
         except LLMKitError as error:
-            raise self._located(error) from None
+            raise self.located(error) from None
         self._entries: dict[str, Entry] = {}
         self._configured: list[str] = []
         for name, preset in PRESETS.items():
@@ -169,7 +169,8 @@ class Registry:
         hosts = self.config.plain.get("trusted_hosts") or ()
         return (hosts,) if isinstance(hosts, str) else tuple(hosts)
 
-    def _located(self, error: LLMKitError) -> LLMKitError:
+    def located(self, error: LLMKitError) -> LLMKitError:
+        """An error about the configuration, with the file and the line that it is about."""
         for source in reversed(self.config.sources):
             error = source.located(error)
         return error

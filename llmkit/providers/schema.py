@@ -312,6 +312,9 @@ def _of_provider(path: Path, value: Any) -> Iterator[Problem]:
             path, f"{'.'.join(path)} is no mapping, but {_kind(value)}", "Give at least its `type`."
         )
         return
+    if "/" in path[-1] or path[-1] != path[-1].strip() or not path[-1]:
+        fix = "A model is named provider/model: give the provider a name without / and without blanks around it."
+        yield Problem(path, f"{'.'.join(path)} has a name that no model could be asked under", fix)
     kind = value.get("type", path[-1])
     kind = SYNONYMS.get(kind, kind) if isinstance(kind, str) else kind
     # A type that is none of ours may be that of a package, which knows its own fields.

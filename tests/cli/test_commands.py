@@ -241,6 +241,32 @@ class TestConfig:
         ran = run("config", "check", file)
         assert (ran.code, "openai" in ran.out) == (1, True)
 
+    def test_check_finds_names_that_lead_nowhere(self, run, tmp_path):
+        file = tmp_path / "mine.yaml"
+        file.write_text(
+            "default_model: opnai/gpt-6-luna\n"
+            "aliases: {a: b, b: a, good: sonnet, here: mine/whatever}\n"
+            "providers: {mine: {type: ollama}}\n"
+            "agents: {writer: {provider: claude_main, model: x}, reader: {provider: mine, task: codng}}\n"
+            "tasks: {coding: {models: [luna, nobody]}}\n"
+            "routing: {strategy: fastest-of-all, fallback: [sim/swift, nope/x]}\n"
+            "cell: {task: coding, strategy: balanced, model: here}\n",
+            "utf-8",
+        )
+        ran = run("config", "check", file)
+        assert ran.code == 1
+        told = [re.search(r"line (\d): (\S+) leads nowhere: (\S+)\.", line) for line in ran.out.splitlines()]
+        assert [found.groups() for found in told] == [
+            ("2", "aliases.a", "'b'"),
+            ("2", "aliases.b", "'a'"),
+            ("1", "default_model", "'opnai/gpt-6-luna'"),
+            ("6", "routing.fallback", "'nope/x'"),
+            ("6", "routing.strategy", "'fastest-of-all'"),
+            ("4", "agents.writer.provider", "'claude_main'"),
+            ("5", "tasks.coding.models", "'nobody'"),
+            ("4", "agents.reader.task", "'codng'"),
+        ]  # fmt: skip
+
     def test_show_merges_the_files_and_masks_keys(self, run, clean_environment, tmp_path):
         (clean_environment / "llmkit.yaml").write_text(
             "providers: {a: {type: groq, api_key: gsk-literal-0123456789}}\n", "utf-8"

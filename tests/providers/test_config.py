@@ -52,6 +52,10 @@ WRONG = [
     ("routing:\n  strategie: balanced\n", 2, "unknown field 'strategie'", "'strateg"),
     ("models:\n  x/y:\n    vision: perhaps\n", 3, "models.x/y.vision is neither true nor false", "without quotes"),
     ("budgets:\n  day: [1]\n", 2, "budgets.day", ""),
+    ("budgets:\n  day: a lot\n", 2, "budgets.day is no budget", "more than nothing"),
+    ("prices:\n  x/y:\n    input: cheap\n", 2, "prices.x/y is no price", "input"),
+    ("prices:\n  x/y: {inptu: 1}\n", 2, "prices.x/y is no price", "inptu"),
+    ("providers:\n  x/y:\n    type: openai\n", 2, "a name that no model could be asked under", "without /"),
     ("aliases:\n  a: b\n  a: c\n", 3, "'a' stands twice, in lines 2 and 3", "Keep one"),
     ("aliases:\n\ta: b\n", 2, "not valid YAML", "spaces, not with tabs"),
     ("aliases:\n  a: b: c\n", 2, "not valid YAML", "in quotes"),
@@ -142,6 +146,16 @@ def test_the_users_file_then_the_projects_then_the_one_that_is_named(
     assert session.resolve()[1] == "swift"
     assert [source.origin for source in find().sources] == ["user", "project", "LLMKIT_CONFIG"]
     assert "line 1" in find().source_of("aliases", "b").place(("aliases", "b"))
+
+
+def test_a_file_that_is_named_and_found_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "llmkit.yaml").write_text("default_model: sim/sage\n")
+    monkeypatch.setenv("LLMKIT_CONFIG", "llmkit.yaml")
+    assert [source.origin for source in find().sources] == ["LLMKIT_CONFIG"]
+    user_file().write_text("default_model: sim/swift\n")
+    monkeypatch.setenv("LLMKIT_CONFIG", str(user_file()))
+    assert [source.origin for source in find().sources] == ["user", "project"]
 
 
 def test_a_provider_is_replaced_as_a_whole_so_that_no_key_meets_another_address(
