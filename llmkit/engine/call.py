@@ -145,7 +145,7 @@ class Call:
             last = [self.cancelled()]
         except Exception as error:  # noqa: BLE001 - a fault of ours still ends in a terminal event
             _log.exception("llmkit: a call failed in an unforeseen way")
-            last = [self.failed(unforeseen(error))]
+            last = [self.given_up(unforeseen(error))]
         finally:
             self.settled.set()
             self.channel.put(last)
@@ -269,6 +269,16 @@ class Call:
             end = attempt.settle(attempt.over)
             return self.shaped(end.reply) if isinstance(end, Done) else end
         return self.failed(stopped(self.request.signal))
+
+    def given_up(self, error: e.LLMKitError) -> Failed:
+        """The terminal event where something of ours broke: it comes even if settling the attempt breaks, too, for
+        somebody waits for it."""
+        try:
+            return self.failed(error)
+        except Exception:
+            _log.exception("llmkit: a call that failed could not be settled")
+            error.partial = self.attempt.partial() if self.attempt is not None else Reply(complete=False)
+            return Failed(error, error.partial)
 
     def failed(self, error: e.LLMKitError) -> Failed:
         """The terminal event of a call whose attempt could not end by itself."""

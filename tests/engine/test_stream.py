@@ -346,3 +346,14 @@ def test_a_stream_that_is_over_is_dropped_without_a_word(session: llmkit.Session
     assert not signal.aborted
     (row,) = session.ledger.rows(tag="over", simulated=True)
     assert row["status"] == "ok"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_fault_of_ours_ends_the_stream_with_what_came_and_nobody_waits(stream):
+    """Here it is the cost that can't be worked out, neither of the answer nor of what is kept of it."""
+    with llmkit.Session() as session:
+        session.prices = {"sim/swift": {"input": "much", "output": "more"}}
+        with pytest.raises(errors.LLMKitError, match="in the middle of a call") as caught:
+            session.ask("Why is the sky blue?", model="sim/swift", stream=stream, timeout=60)
+        assert caught.value.partial.text
+        assert "can't be used" in caught.value.why
