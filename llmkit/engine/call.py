@@ -275,7 +275,7 @@ class Call:
         somebody waits for it."""
         try:
             return self.failed(error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the end must come
             _log.exception("llmkit: a call that failed could not be settled")
             error.partial = self.attempt.partial() if self.attempt is not None else Reply(complete=False)
             return Failed(error, error.partial)
