@@ -241,7 +241,7 @@ class Answers:
     # -- then and now -------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write answers, figures, votes and scores to a file, a line of JSON for each answer.
+        """Write answers, figures, votes, scores and judgements to a file, a line of JSON for each answer.
 
         >>> cmp.save("baseline.jsonl")  # doctest: +SKIP
         """

@@ -20,8 +20,10 @@ from llmkit.core.signal import Signal
 from llmkit.engine.inputs import Prompt, as_prompt
 from llmkit.engine.stream import Stream
 from llmkit.engine.wholefile import write_whole
+from llmkit.jobs import minutes
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.grid import Cell, Question, label_of
+from llmkit.jobs.judgement import Judgement
 from llmkit.jobs.metrics import METRICS, Metric, as_metric
 from llmkit.jobs.pump import Errand
 from llmkit.jobs.scores import Score, Scores
@@ -44,7 +46,7 @@ class Baseline(Answers):
 
 
 def save(answers: Answers, path: str | os.PathLike[str]) -> Path:
-    """Write a grid with its answers, figures, votes and scores. The file is replaced whole or not at all."""
+    """Write a grid with its answers, figures, votes, scores and judgements. The file is replaced whole or not at all."""
     head = {
         "llmkit": _KIND,
         "version": VERSION,
@@ -54,6 +56,7 @@ def save(answers: Answers, path: str | os.PathLike[str]) -> Path:
             for name, found in answers.scores.items()
         },
         "votes": [_vote(vote) for vote in answers.votes],
+        "judgements": {name: minutes.written(one, answers.cells) for name, one in answers.judgements.items()},
     }
     scores = {name: found.by_cell for name, found in answers.scores.items()}
     lines = [head]
@@ -114,6 +117,8 @@ def load(path: str | os.PathLike[str]) -> Baseline:
     for name, spec in head["scores"].items():
         values = [one.get(name) for one in given]
         made._scores[name] = _scores(name, spec, cells, values)
+    for name, plain in (head.get("judgements") or {}).items():
+        made._judgements[name] = Judgement(name, made, minutes.read(plain, cells))
     _cast(made, head.get("votes") or [])
     return made
 

@@ -95,11 +95,10 @@ class Changes(Reported):
         for name, found in before.scores.items():
             if name not in after.scores and found.metric.known_as:
                 after.score(found.metric, found.expected)
-        self._scores = {
-            name: (found.by_cell, after.scores[name].by_cell)
-            for name, found in before.scores.items()
-            if name in after.scores
-        }
+        then_given, now_given = before._measured(), after._measured()
+        self._scores = {name: (then_given[name], now_given[name]) for name in then_given if name in now_given}
+        #: Those that stand for themselves; what a judge gave is a share, and falls where another model gets better.
+        self._counted = [name for name in self._scores if name in before.scores]
         #: Scores of the baseline that this comparison does not have.
         self.missing_scores = tuple(name for name in before.scores if name not in after.scores)
 
@@ -243,7 +242,7 @@ class Changes(Reported):
             )
         if gone := [change for change in part if change.kind == "gone"]:
             said.append(f"was not asked {len(gone)} of {asked} questions; the first: {_short(gone[0].cell)}")
-        for name in self._scores if score is not None else ():
+        for name in self._counted if score is not None else ():
             allowed = score.get(name, 0.05) if isinstance(score, Mapping) else score or 0.0
             then, now = self._scored(part, name)
             if then and fmean(then) - fmean(now) > allowed + 1e-9:

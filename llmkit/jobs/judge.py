@@ -233,6 +233,11 @@ class Bench:
         return found
 
     @property
+    def paid(self) -> list[str]:
+        """What it did cost, in words."""
+        return self.tally.told()
+
+    @property
     def replies(self) -> list[Reply]:
         """What the judges answered, also where it could not be used."""
         return [one.errand.reply for one in self.hearings if one.errand.reply is not None]

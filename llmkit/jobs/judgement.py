@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llmkit.jobs.answers import Answers
+    from llmkit.jobs.minutes import Minutes
     from llmkit.jobs.statistics_ranking import Strength
 
 
@@ -44,7 +45,7 @@ class Judgement(Reported):
     >>> judgement.df[["a", "b", "judge", "winner", "reasons"]]  # doctest: +SKIP
     """
 
-    def __init__(self, name: str, answers: Answers, bench: Bench) -> None:
+    def __init__(self, name: str, answers: Answers, bench: Bench | Minutes) -> None:
         self.name = name
         self._answers = answers
         self._bench = bench
@@ -84,7 +85,7 @@ class Judgement(Reported):
     @property
     def replies(self) -> list[Reply]:
         """What the judges answered, also where it could not be used."""
-        return self._bench.replies
+        return list(self._bench.replies)
 
     @property
     def problems(self) -> list[str]:
@@ -99,7 +100,7 @@ class Judgement(Reported):
     @property
     def cost(self) -> list[str]:
         """What it did cost, in words: real, simulated and unpriced calls apart."""
-        return self._bench.tally.told()
+        return self._bench.paid
 
     # -- what they say ------------------------------------------------------------------------
 

@@ -145,6 +145,8 @@ class Favour:
     own: float
     others: float | None
     chance: float | None
+    #: Which of the compared models it is.
+    model: str = ""
 
     @property
     def biased(self) -> bool:
@@ -201,6 +203,7 @@ def favours(verdicts: Sequence[Verdict], own: dict[str, str]) -> list[Favour]:
                 fmean(given.values()),
                 fmean(fmean(points) for points in theirs.values()) if theirs else None,
                 flip_test(more) if len(more) > 1 else None,
+                model,
             )
         )
     return found

@@ -9,6 +9,7 @@ import pytest
 
 from llmkit import Cost
 from llmkit.errors import BadRequest, BudgetExceeded
+from llmkit.jobs.baseline import load
 from llmkit.jobs.games import Game
 from llmkit.jobs.screen import TerminalLine
 from llmkit.jobs.verdicts import agreements, said_by
@@ -259,6 +260,33 @@ def test_what_is_not_clear_is_refused_before_anything_is_sent(judged, simulator,
 def test_one_model_alone_can_not_be_judged(session):
     with pytest.raises(BadRequest, match="no two answers"):
         session.compare("Hello?", GOOD).judge("clarity", by=JUDGE)
+
+
+def test_it_is_saved_with_its_answers_and_read_as_it_was(judged, tmp_path):
+    judgement = judged.judge("points", by=[POOR, JUDGE, BIASED], name="points")
+    read = load(judged.save(tmp_path / "judged.jsonl"))
+    again = read.judgements["points"]
+    assert str(again) == str(judgement)
+    assert again.df.equals(judgement.df)
+    assert read.best() == judged.best() == GOOD
+    assert read.summary()["points"].tolist() == judged.summary()["points"].tolist()
+    assert [cell.model for cell in again.by_cell] == [cell.model for cell in judgement.by_cell]
+    with pytest.raises(BadRequest, match="can't be asked again"):
+        again.rerun()
+
+
+def test_what_judges_gave_is_set_against_what_they_gave_before_and_a_lower_share_alone_is_not_worse(
+    judged, tmp_path
+):
+    judged.judge("points", by=BIASED)
+    judged.save(tmp_path / "judged.jsonl")
+    judged.judge("points", by=JUDGE)
+    changes = judged.against(tmp_path / "judged.jsonl")
+    seen = changes.summary().set_index("model")
+    assert seen["judged_before"].tolist() == [0.5, 0.5, 0.5]
+    assert seen["judged_after"][POOR] < 0.5 < seen["judged_after"][GOOD]
+    assert "0.5 → 1" in str(changes)
+    assert changes.regressions() == []
 
 
 def test_its_report_is_safe_to_show(judged):
