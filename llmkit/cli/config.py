@@ -48,12 +48,16 @@ def init(here: bool) -> int:
             file.write(TEMPLATE)
     except FileExistsError:
         raise BadRequest(
-            f"There is a configuration already: {path}",
+            f"There is a configuration already: {path}.",
             why="It was not changed.",
             hint="`llmkit config check` looks at it.",
         ) from None
     except OSError as error:
-        raise BadRequest(f"{path} can't be written.", why=error.strerror or "") from None
+        raise BadRequest(
+            f"{path} can't be written.",
+            why=error.strerror or "",
+            hint="Name another place in $LLMKIT_CONFIG.",
+        ) from None
     click.echo(path)
     return 0
 

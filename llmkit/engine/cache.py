@@ -54,7 +54,10 @@ class Cache:
         self._db: sqlite3.Connection | None = None
         for name, value in (("ttl", ttl), ("max_bytes", max_bytes)):
             if value is not None and not value > 0:
-                raise BadRequest(f"A cache's {name} must be more than 0, not {value!r}.")
+                raise BadRequest(
+                    f"A cache's {name} must be more than 0, not {value!r}.",
+                    hint="Leave it out for the usual one; `cache=False` asks without the cache.",
+                )
         self.path = data_directory() / "cache.db" if path is None else Path(path)
         self.ttl = ttl
         self.max_bytes = max_bytes

@@ -286,7 +286,11 @@ class Chat:
         file = Path(path).expanduser()
         try:
             if file.stat().st_size > _LARGEST:
-                raise BadRequest(f"{file} is too large for a conversation.")
+                raise BadRequest(
+                    f"{file} is too large for a conversation.",
+                    why=f"It has more than {_LARGEST:,} bytes.",
+                    hint="Name a file that `Chat.save` wrote.",
+                )
             plain = json.loads(file.read_text("utf-8"))
         except OSError as error:
             raise BadRequest(

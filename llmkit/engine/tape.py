@@ -160,7 +160,11 @@ class Tape:
         except FileNotFoundError:
             return calls
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The tape {self.path.name} can't be read.", why=f"{error}.") from None
+            raise ConfigError(
+                f"The tape {self.path.name} can't be read.",
+                why=f"{error}.",
+                hint="Name a tape that llmkit wrote.",
+            ) from None
         for number, line in enumerate(text.split("\n"), 1):  # a line ends here and nowhere else
             if not line.strip():
                 continue

@@ -290,7 +290,9 @@ def _model(
         from pydantic.fields import FieldInfo
     except ImportError:
         raise MissingPackage(
-            "Functions as tools need pydantic.", why=_NOTHING_SENT, hint="`pip install pydantic`."
+            "Functions as tools need pydantic.",
+            why=f"It is not installed. {_NOTHING_SENT}",
+            hint="Install it: `pip install pydantic`.",
         ) from None
     fields: dict[str, Any] = {}
     for place, (argument, parameter) in enumerate(parameters.items()):

@@ -117,7 +117,11 @@ class _Job:
     def count(self, errand: Errand) -> None:
         if self.parse and rows.unreadable(errand):
             errand.status = "error"
-            errand.error = LLMKitError("The answer is not the JSON that the schema asks for.")
+            errand.error = LLMKitError(
+                "The answer is not the JSON that the schema asks for.",
+                why="It is kept as text in the row.",
+                hint="Run the row again, or ask a model that knows structured output: `llmkit.models(structured=True)`.",
+            )
         self.done += 1
         self.tally.add(errand)
         if errand.status in ("error", "refused"):

@@ -71,12 +71,20 @@ def prompts(frame: pd.DataFrame, template: str) -> list[str | BadRequest]:
 def _prompt(template: Template, values: Mapping[str, Any], secrets: Iterable[str]) -> str | BadRequest:
     missing = [name for name, value in values.items() if is_missing(value)]
     if missing:
-        return BadRequest(f"There is no value in {' and '.join(missing)}.", why="The row was not sent.")
+        return BadRequest(
+            f"There is no value in {' and '.join(missing)}.",
+            why="The row was not sent.",
+            hint="Fill it, or leave such rows out: df.dropna().",
+        )
     text = template.fill(values)
     if any(secret in text for secret in secrets):
-        return BadRequest("The row holds an API key.", why="It was not sent.")
+        return BadRequest(
+            "The row holds an API key.", why="It was not sent.", hint="Take the key out of the table."
+        )
     if not text.strip():
-        return BadRequest("The prompt of this row is empty.", why="It was not sent.")
+        return BadRequest(
+            "The prompt of this row is empty.", why="It was not sent.", hint="Leave such rows out."
+        )
     return text
 
 

@@ -153,6 +153,6 @@ def pandas() -> Any:
         raise MissingPackage(
             "This table needs pandas.",
             why="It is not installed.",
-            hint='Install it with: pip install "llmkit[data]"',
+            hint='Install it: `pip install "llmkit[data]"`.',
         ) from None
     return pd

@@ -128,7 +128,7 @@ def _missing(kind: str, package: str) -> MissingPackage:
     return MissingPackage(
         f"Exporting {kind} needs {package}.",
         why="It is not installed.",
-        hint='Install it with: pip install "llmkit[export]"',
+        hint='Install it: `pip install "llmkit[export]"`.',
     )
 
 

@@ -64,7 +64,7 @@ def _figure_class() -> type[Any]:
         raise MissingPackage(
             "Plots need plotly.",
             why="It is not installed.",
-            hint='Install it with: pip install "llmkit[data]"',
+            hint='Install it: `pip install "llmkit[data]"`.',
         ) from None
 
     class LedgerFigure(go.Figure):  # type: ignore[misc]  # plotly is untyped

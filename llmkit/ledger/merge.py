@@ -65,11 +65,18 @@ def merge(into: Place, *sources: Place) -> Merged:
     target = Path(into)
     for source in sources:
         if target.exists() and Path(source).samefile(target):
-            raise BadRequest(f"{os.fspath(source)} can't be merged into itself.")
+            raise BadRequest(
+                f"{os.fspath(source)} can't be merged into itself.",
+                hint="Name another ledger to take rows from.",
+            )
     opened = open_file(str(target))
     try:
         if opened.stand_in or not opened.writable:
-            raise BadRequest(f"Nothing can be written to {target}.", why=opened.notice)
+            raise BadRequest(
+                f"Nothing can be written to {target}.",
+                why=opened.notice,
+                hint="Name a file in a folder that you may write to.",
+            )
     finally:
         opened.db.close()
     done = Merged()
@@ -122,10 +129,16 @@ def _merge_into_server(address: str, sources: list[Path]) -> Merged:
     try:
         opened = open_server(address)
     except sqlite3.Error as error:
-        raise BadRequest(f"{shown(address)} can't be reached.", why=str(error)) from None
+        raise BadRequest(
+            f"{shown(address)} can't be reached.", why=str(error), hint="Is the server up, the address right?"
+        ) from None
     with contextlib.closing(opened.db) as db:
         if not opened.writable:
-            raise BadRequest(f"Nothing can be written to {shown(address)}.", why=opened.notice)
+            raise BadRequest(
+                f"Nothing can be written to {shown(address)}.",
+                why=opened.notice,
+                hint="May that user create and fill tables there?",
+            )
         for source in sources:
             with _told(source, shown(address)), _whole(db):
                 done += _send(db, source)
@@ -181,7 +194,7 @@ def _told(source: Place, target: Place) -> Iterator[None]:
         raise BadRequest(
             f"{os.fspath(source)} could not be merged into {os.fspath(target)}.",
             why=str(error),
-            hint="Nothing of it was taken. A broken file is mended with: sqlite3 FILE .recover",
+            hint="Nothing of it was taken. `sqlite3 FILE .recover` mends a broken file.",
         ) from None
 
 

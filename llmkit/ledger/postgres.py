@@ -203,6 +203,6 @@ def _package() -> Any:
         raise MissingPackage(
             "A ledger in PostgreSQL needs psycopg.",
             why="It is not installed.",
-            hint='Install it with: pip install "llmkit[postgres]"',
+            hint='Install it: `pip install "llmkit[postgres]"`.',
         ) from None
     return psycopg

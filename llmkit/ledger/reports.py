@@ -74,7 +74,11 @@ def latency(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Percentiles of ttft and duration (seconds) and of tokens per second, over the answers that came whole."""
     pd = pandas()
     if unknown := [name for name in columns if name not in frame.columns]:
-        raise BadRequest(f"Can't group by {unknown[0]!r}.", why="The usage table has no such column.")
+        raise BadRequest(
+            f"Can't group by {unknown[0]!r}.",
+            why="The usage table has no such column.",
+            hint=f"It has {', '.join(frame.columns)}.",
+        )
     whole = frame[frame["status"] == "ok"].assign(tokens_per_second=pace)
     grouped = whole.groupby(list(columns), observed=True, dropna=False)
     parts: dict[str, Any] = {"calls": grouped.size().astype("Int64")}

@@ -120,7 +120,9 @@ def load(magics: LLMMagics, file: str, name: str) -> Listing:
             raise BadRequest(f"{file} is no file of a conversation.", hint="Name a file that was exported.")
         plain = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise BadRequest(f"{file} can't be read.", why=error.strerror or "") from None
+        raise BadRequest(
+            f"{file} can't be read.", why=error.strerror or "", hint="Name a file that was exported."
+        ) from None
     except (ValueError, RecursionError):
         raise BadRequest(
             f"{file} is not JSON.", hint="Only what was exported as .json can be loaded."

@@ -74,6 +74,7 @@ def budget(_: LLMMagics, words: list[str]) -> Listing:
             raise BadRequest(
                 f"There is no budget {per!r}.",
                 why=f"Budgets are set per {', '.join(there) or 'nothing yet'}.",
+                hint="`%llm budget` shows them.",
             )
         session.budget(None, per=per)
     elif words:
@@ -139,7 +140,10 @@ def cache(_: LLMMagics, words: list[str]) -> Listing:
         case ["off"]:
             session.cache = None
         case [other]:
-            raise BadRequest(f"%llm cache takes on or off, not {other!r}.")
+            raise BadRequest(
+                f"There is no cache {other!r}.",
+                hint="`%llm cache on`, `%llm cache off`, or `%llm cache` to see it.",
+            )
     now = session.cache
     return said(
         "The cache is off." if now is None else f"The cache is on: {now.hits} hits, {now.misses} misses."

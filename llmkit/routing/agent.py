@@ -186,7 +186,9 @@ class Agent:
             ) from None
         except (KeyError, TypeError, ValueError) as error:
             raise BadRequest(
-                f"{file} holds no transcript of an agent.", why=f"{type(error).__name__}: {error}"
+                f"{file} holds no transcript of an agent.",
+                why=f"{type(error).__name__}: {error}",
+                hint="Name a file that `save` wrote.",
             ) from None
         if version > _VERSION:
             raise BadRequest(f"{file} was written by a newer llmkit.", hint="Update llmkit to read it.")

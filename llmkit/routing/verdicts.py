@@ -156,7 +156,10 @@ def _fingerprint(kind: str, what: Any) -> str:
 def _share(value: Any) -> Judged:
     share, of = value if isinstance(value, tuple) else (value, _GAMES)
     if not _is_number(share) or not 0 <= share <= 1 or not _is_number(of) or of < 1:
-        raise BadRequest(f"A share is a number from 0 to 1, not {value!r}.")
+        raise BadRequest(
+            f"A share is a number from 0 to 1, not {value!r}.",
+            hint="Write the part that was won, or (part, of how many): 0.7, or (0.7, 40).",
+        )
     return Judged(float(share), int(of))
 
 

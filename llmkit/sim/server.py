@@ -64,7 +64,9 @@ class Simulator:
                 token=token,
             )
         except ValueError as error:
-            raise ConfigError("The simulator can't be set up so.", why=str(error)) from None
+            raise ConfigError(
+                "The simulator can't be set up so.", why=str(error), hint="See help(llmkit.sim.Simulator)."
+            ) from None
         self._service = Service(settings)
         self._journal = Journal(journal)
         self._host = host

@@ -91,7 +91,7 @@ class TestWhileItComes:
         _, live, output = self.grow(1000, 0.001)
         assert len(output.shown) == 1
         assert 5 < len(output.updates) == live.pushes <= 17
-        assert output.updates[-1]["text/html"].count("word") > 3 * 800
+        assert output.updates[-1]["text/html"].count("word") > 3 * 700
 
     def test_while_nothing_comes_the_line_moves_once_a_second(self):
         clock, output = Clock(), Recorder()

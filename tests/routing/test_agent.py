@@ -96,16 +96,12 @@ def test_its_transcript_goes_into_a_file_and_on_elsewhere(sim, here, tmp_path):
         second.load(path)
 
 
-def test_a_transcript_that_cannot_be_written_leaves_the_earlier_one_and_no_key_is_in_it(here, tmp_path):
-    said = llmkit.Message.user(f"My key is {'k' * 20}, keep it.")
+def test_no_key_is_in_a_transcripts_file_and_half_a_letter_comes_back_from_it(here, tmp_path):
+    said = llmkit.Message.user(f"My key is {'k' * 20}, keep it. Half a letter: \ud83d")
     path = llmkit.Agent("here/swift", session=here, transcript=[said]).save(tmp_path / "agent.json")
-    before = path.read_text("utf-8")
-    assert "k" * 20 not in before
-    unwritable = llmkit.Message.user("half a letter: \ud83d")
-    with pytest.raises(UnicodeEncodeError):
-        llmkit.Agent("here/swift", session=here, transcript=[unwritable]).save(path)
-    assert path.read_text("utf-8") == before
-    assert [file.name for file in tmp_path.iterdir()] == ["agent.json"]
+    assert "k" * 20 not in path.read_text("utf-8")
+    (read,) = llmkit.Agent("here/swift", session=here).load(path).transcript
+    assert read.text.endswith("Half a letter: \ud83d")
 
 
 @pytest.mark.parametrize("text", ['{"llmkit-agent": "x", "messages": []}', "[]", "{", None])
