@@ -56,7 +56,7 @@ def init(here: bool) -> int:
         raise BadRequest(
             f"{path} can't be written.",
             why=error.strerror or "",
-            hint="Name another place in $LLMKIT_CONFIG.",
+            hint="`llmkit config init --here` writes one for this project.",
         ) from None
     click.echo(path)
     return 0
