@@ -141,8 +141,8 @@ def cache(_: LLMMagics, words: list[str]) -> Listing:
             session.cache = None
         case [other]:
             raise BadRequest(
-                f"There is no cache {other!r}.",
-                hint="`%llm cache on`, `%llm cache off`, or `%llm cache` to see it.",
+                f"%llm cache takes on or off, not {other!r}.",
+                hint="`%llm cache` alone says which it is.",
             )
     now = session.cache
     return said(
