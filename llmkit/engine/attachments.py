@@ -31,8 +31,8 @@ def check(request: Request, provider: Provider, known: ModelFacts) -> tuple[Requ
         takes = intake(provider.dialect)
         model = f"{provider.name}/{request.model}"
         for number, part in enumerate(parts, 1):
-            _Part(part, number if len(parts) > 1 else 0, model, takes, known).check()
-        _together(parts, model, takes)
+            _Part(part, number if len(parts) > 1 else 0, model, _crowded(takes, parts), known).check()
+        _together(parts, model, takes, known.context_window)
     return request, notes
 
 
@@ -125,12 +125,25 @@ class _Part:
         raise BadRequest(what, why=why, hint=f"{hint} Nothing was sent.", model=self.model)
 
 
-def _together(parts: list[Media], model: str, takes: Intake) -> None:
-    pictures = sum(isinstance(part, ImagePart) for part in parts)
-    if takes.picture_count is not None and pictures > takes.picture_count:
+def _crowded(takes: Intake, parts: list[Media]) -> Intake:
+    """What is taken of each where there are many pictures."""
+    if takes.crowd is None or _pictures(parts) <= takes.crowd[0]:
+        return takes
+    return replace(takes, picture_side=takes.crowd[1])
+
+
+def _pictures(parts: list[Media]) -> int:
+    return sum(isinstance(part, ImagePart) for part in parts)
+
+
+def _together(parts: list[Media], model: str, takes: Intake, window: int | None) -> None:
+    pictures, most = _pictures(parts), takes.picture_count
+    if takes.small_window is not None and window is not None and window <= takes.small_window[0]:
+        most = takes.small_window[1]
+    if most is not None and pictures > most:
         raise BadRequest(
             f"These are {pictures:,} pictures, too many for {model}.",
-            why=f"{takes.name} takes up to {takes.picture_count:,} in one question, those of earlier turns counted.",
+            why=f"{takes.name} takes up to {most:,} in one question, those of earlier turns counted.",
             hint="Send fewer, or several in one picture. Nothing was sent.",
         )
     size = sum(len(part.data or b"") for part in parts)

@@ -3,8 +3,11 @@
 Only what is known to be refused is here: ``None`` means that nobody says, and then nothing is held back. What a
 single model sees is in the catalogue; the check itself is ``engine/attachments.py``.
 
-Sources: Anthropic's vision and PDF guides (its limit is on the base64 text), OpenAI's guides to images, files and
-audio, Gemini's guides to images, documents and audio, and those of xAI, Groq, Mistral and Ollama.
+Sources: Anthropic's vision and PDF guides, platform.claude.com/docs/en/build-with-claude/vision (5 MB is the length of
+the base64 text); OpenAI's guides to images (50 MB of pictures in a request), files and audio; Gemini's
+ai.google.dev/gemini-api/docs/file-input-methods (50 MB for a PDF, 100 MB in a request) and its guides to images and audio;
+docs.x.ai/developers/model-capabilities/images/understanding; console.groq.com/docs/vision (4 MB is a request with base64 in
+it); Mistral's vision guide; what Ollama's and LM Studio's servers take.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ class Intake:
     picture_bytes: int | None = None
     picture_side: int | None = None
     picture_count: int | None = None
+    #: Of more than so many pictures at once, each may only have so many pixels on a side.
+    crowd: tuple[int, int] | None = None
+    #: How many pictures a model may be shown whose window has at most so many tokens.
+    small_window: tuple[int, int] | None = None
     documents: tuple[str, ...] | None = None
     document_bytes: int | None = None
     sounds: tuple[str, ...] | None = None
@@ -61,6 +68,8 @@ INTAKE: Mapping[str, Intake] = {
         picture_bytes=_unbase64(5 * _MIB),
         picture_side=8000,
         picture_count=600,
+        crowd=(20, 2000),
+        small_window=(200_000, 100),
         documents=("application/pdf",),
         sounds=(),
         whole=_unbase64(32 * _MIB),
@@ -71,7 +80,7 @@ INTAKE: Mapping[str, Intake] = {
     "xai": Intake(
         "xAI", pictures=("image/png", "image/jpeg"), picture_bytes=20 * _MIB, documents=(), sounds=()
     ),
-    "groq": Intake("Groq", picture_bytes=_unbase64(4 * _MIB), picture_count=5, documents=(), sounds=()),
+    "groq": Intake("Groq", picture_count=5, documents=(), sounds=(), whole=_unbase64(4 * _MIB)),
     "mistral": Intake(
         "Mistral", pictures=_ANY, picture_bytes=10 * _MB, picture_count=8, documents=(), sounds=None
     ),

@@ -223,7 +223,10 @@ class LiveAnswer:
                 self._trail.server(event)
                 words = on_a_line(mask(called(name, arguments) if state == "running" else content))
                 mark = {"running": "", "done": "→ ", "failed": "✗ "}[state]
-                self._say(mark + words, name if state == "running" else "")
+                self._say(
+                    mark + words,
+                    {"running": name, "done": f"{name} answered", "failed": f"{name} failed"}[state],
+                )
             case Retrying(attempt, delay, error):
                 self._say(f"{error.what} Attempt {attempt + 1} in {seconds(delay)}.")
             case Rerouted(origin, target, why, anew):
