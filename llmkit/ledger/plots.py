@@ -51,7 +51,7 @@ def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str 
     for name, rows in _groups(table, by, "cost"):
         made.add_bar(
             x=rows[unit],
-            y=rows["cost"].fillna(0),
+            y=rows["cost"],  # where it is unknown, there is no bar, which is not one of no height
             name=name,
             width=_WIDTHS.get(unit),
             marker={"color": palette.colour(name), "pattern": {"shape": palette.pattern(name)}},
@@ -73,8 +73,11 @@ def tokens(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
     reasoning = sums["reasoning"].fillna(0)
     table["answer"] = (sums["output"].fillna(0) - reasoning).clip(lower=0)
     table["reasoning"] = sums["output"].fillna(0) - table["answer"]
-    whole = int(table[list(CLASS_COLOURS)].sum().sum())
-    made = figure(table, title=f"Tokens by class and {unit}", note=f"{whole:,} in all; replays used none")
+    whole, unmetered = int(table[list(CLASS_COLOURS)].sum().sum()), int(sums["unmetered"].sum())
+    note = f"{whole:,} in all; replays used none" + (
+        f"; those of {attempts(unmetered)} are not all known" if unmetered else ""
+    )
+    made = figure(table, title=f"Tokens by class and {unit}", note=note)
     for name, colour in CLASS_COLOURS.items():
         made.add_bar(
             x=table[unit],
@@ -197,20 +200,27 @@ def hours(frame: pd.DataFrame, palette: Palette, *, tz: str = "UTC") -> Any:
     at = np.asarray(local.dt.hour, dtype="int64")
     spent = np.zeros((7, 24))
     calls = np.zeros((7, 24), dtype="int64")
+    priced = np.zeros((7, 24), dtype="int64")
     np.add.at(spent, (days, at), frame["cost"].fillna(0).to_numpy())
     np.add.at(calls, (days, at), 1)
+    np.add.at(priced, (days, at), frame["cost"].notna().to_numpy())
+    spent = np.where(priced > 0, spent, np.nan)
+    unpriced = int((calls - priced).sum())
+    note = f"{money(np.nansum(spent))} in all; hours of {tz}" + (
+        f"; the cost of {attempts(unpriced)} is unknown" if unpriced else ""
+    )
     names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     table = _pandas().DataFrame(spent, index=names, columns=[f"{hour:02d}" for hour in range(24)])
     table = table.reset_index(names="day")
-    made = figure(table, title="Cost by weekday and hour", note=f"{money(spent.sum())} in all; hours of {tz}")
+    made = figure(table, title="Cost by weekday and hour", note=note)
     made.add_heatmap(
-        z=np.where(calls > 0, spent, np.nan),
+        z=spent,
         x=[f"{hour:02d}" for hour in range(24)],
         y=names,
         customdata=calls,
         xgap=2,
         ygap=2,
-        # Pale to dark: order is seen as lightness, by everyone. Hours without calls stay empty.
+        # Pale to dark: order is seen as lightness, by everyone. Hours of which no cost is known stay empty.
         colorscale=[[0, "#fdecc8"], [0.5, "#e69f00"], [1, "#a83200"]],
         colorbar={"title": {"text": "US $"}, "tickprefix": "$", "exponentformat": "none", "outlinewidth": 0},
         hovertemplate="%{y} %{x}:00<br>$%{z:.4f}, %{customdata:,} attempts<extra></extra>",
@@ -226,7 +236,7 @@ def tree(frame: pd.DataFrame, palette: Palette) -> Any:
     table = sums_by(frame, *columns)[[*columns, "attempts", "cost", "unpriced"]]
     for name in columns:
         table[name] = table[name].astype("object").where(table[name].notna(), NAMELESS).astype(str)
-    ids, labels, parents, values, colours = [], [], [], [], []
+    ids, labels, parents, values, colours, unknown = [], [], [], [], [], []
     seen = set()
     for line in table.to_dict("records"):
         path: tuple[str, ...] = ()
@@ -239,7 +249,8 @@ def tree(frame: pd.DataFrame, palette: Palette) -> Any:
             ids.append("\x1f".join(path))
             labels.append(line[name].rpartition("/")[2] if name == "notebook" else line[name])
             parents.append(parent)
-            values.append(0.0 if not leaf or line["cost"] != line["cost"] else line["cost"])
+            unknown.append(leaf and line["cost"] != line["cost"])
+            values.append(0.0 if not leaf or unknown[-1] else line["cost"])
             colours.append(palette.colour(line[name]) if leaf else _BRANCHES[depth])
     made = figure(
         table,
@@ -256,9 +267,17 @@ def tree(frame: pd.DataFrame, palette: Palette) -> Any:
         textfont={"color": [ink_on(colour) for colour in colours]},
         pathbar={"visible": True, "textfont": {"color": INK}},
         outsidetextfont={"color": INK},
-        text=[money(value) if value else "" for value in values],
+        text=[
+            "unknown" if none else money(value) if value else ""
+            for value, none in zip(values, unknown, strict=True)
+        ],
         texttemplate="%{label}<br>%{text}",
-        hovertemplate="%{label}<br>$%{value:.5f}<br>%{percentRoot:.1%} of all<extra></extra>",
+        hovertemplate=[
+            "%{label}<br>cost unknown<extra></extra>"
+            if none
+            else "%{label}<br>$%{value:.5f}<br>%{percentRoot:.1%} of all<extra></extra>"
+            for none in unknown
+        ],
     )
     made.update_layout(
         margin={"l": 10, "r": 10, "b": 10, "t": 76}, uniformtext={"minsize": 10, "mode": "hide"}

@@ -25,7 +25,10 @@ from llmkit.ledger.sums import periods, total
 sys.path.insert(0, str(Path(__file__).parent))
 from books import NOON, ROWS, accounts, add
 
-GROUPS = ["tag", "model", "status", "attempt", "notebook", "day", "hour", "week", "month", "simulated"]
+GROUPS = [
+    *("tag", "provider", "model", "status", "attempt", "session", "notebook", "cell", "simulated"),
+    *("hour", "day", "week", "month"),
+]
 
 
 # -- the same sum, however it is grouped ----------------------------------------------------------
@@ -39,6 +42,7 @@ def test_for_any_ledger_and_any_grouping_the_parts_are_the_whole(rows, columns):
             add(ledger, **row)
         book = accounts(ledger)
         sums, parts, frame = book.total(), book.by(*columns), book(decimal=True)
+        pd.testing.assert_frame_equal(book.by(columns), parts)  # a list is the same
     assert int(parts["attempts"].sum()) == sums.attempts == len(rows)
     known = [Decimal(row["cost"]) for row in rows if row["cost"] is not None]
     assert int(parts["unpriced"].sum()) == sums.unpriced == len(rows) - len(known)

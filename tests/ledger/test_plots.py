@@ -29,7 +29,7 @@ BUDGETS = (Allowance(name="session", limit=Decimal(5), spent=Decimal(1), session
 
 
 def bars(figure):
-    return sum(sum(trace.y) for trace in figure.data if trace.type == "bar")
+    return sum(np.nansum(np.array(trace.y, dtype=float)) for trace in figure.data if trace.type == "bar")
 
 
 def known(frame):
@@ -139,10 +139,11 @@ def test_for_any_ledger_the_marks_add_up_to_the_table(rows, freq):
     with Ledger.open(":memory:") as ledger:
         for row in rows:
             add(ledger, **row)
-        book = accounts(ledger, session=lambda: "s")
+        book = accounts(ledger, session=lambda: "s", budgets=lambda: BUDGETS)
         frame, sums = book(), book.total()
         if not rows:
             return
+        assert book.plot("budget").data[0].y[-1] == pytest.approx(5 - known(frame))
         assert bars(book.plot("cost", by="tag", freq=freq)) == pytest.approx(known(frame))
         drawn = sum(x or 0 for x in (sums.input, sums.cache_read, sums.cache_write, sums.output))
         assert bars(book.plot("tokens")) == drawn  # reasoning is inside the output
@@ -165,6 +166,19 @@ def test_for_any_ledger_the_marks_add_up_to_the_table(rows, freq):
         latency, whole = book.plot("latency").table, frame[frame["status"] == "ok"]
         if len(latency):
             assert latency[latency["measure"] == "ttft"]["calls"].sum() == len(whole)
+
+
+def test_an_unknown_cost_is_drawn_as_nothing_and_not_as_0(ledger):
+    add(ledger, cost=None, notebook="n", cell="c", at=NOON)
+    book = accounts(ledger)
+    (bar,) = book.plot("cost").data
+    assert np.isnan(bar.y).tolist() == [True]
+    assert np.isnan(book.plot("hours").data[0].z).all()
+    assert book.plot("hours").table.drop(columns="day").isna().all(axis=None)
+    (tree,) = book.plot("tree").data
+    assert (tree.text[-1], tree.hovertemplate[-1]) == ("unknown", "%{label}<br>cost unknown<extra></extra>")
+    for kind in ("cost", "hours"):
+        assert "the cost of 1 attempt is unknown" in book.plot(kind).layout.title.text
 
 
 def test_the_budget_burns_down_to_what_is_left(book):
