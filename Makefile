@@ -68,7 +68,7 @@ kernels: $(VENV)/.test-$(VERSION)  ## the cell and the notebooks on older ipyker
 	@try() { \
 	  [ -x $(VENV)/kernels/$$1/.made ] && return; echo "Making the kernel $$1 ..."; \
 	  $(UV) venv --quiet --clear --python "$$2" $(VENV)/kernels/$$1 && \
-	  $(UV) pip install --quiet --python $(VENV)/kernels/$$1/bin/python -e '.[notebook,data]' matplotlib "ipykernel==$$3.*" && \
+	  $(UV) pip install --quiet --python $(VENV)/kernels/$$1/bin/python -e '.[all]' matplotlib "ipykernel==$$3.*" && \
 	  install -m 755 /dev/null $(VENV)/kernels/$$1/.made; }; \
 	for version in $(KERNELS); do try ipykernel-$$version $(BIN)/python $$version || exit 1; done; \
 	for version in $(PYTHONS); do found=; \

@@ -168,7 +168,8 @@ def browser(chromium: str) -> Iterator[Any]:
 
 @pytest.fixture
 def screenshots(tmp_path: Path) -> Path:
-    """Where pictures go: a folder that is kept if the developer names one."""
+    """Where pictures go: a folder that is kept if the developer names one in LLMKIT_SCREENSHOTS."""
     place = Path(SCREENSHOTS or tmp_path)
     place.mkdir(parents=True, exist_ok=True)
+    print(f"Screenshots: {place}")
     return place

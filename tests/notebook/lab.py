@@ -174,8 +174,8 @@ class Book:
         found = (re.search(rb'"msg_type": ?"(\w+)"', frame) for frame in self.frames)
         return sum(kind is not None and kind[1].decode() in kinds for kind in found)
 
-    def wait_idle(self):
-        self.page.wait_for_function(IDLE, timeout=40_000)
+    def wait_idle(self, milliseconds=40_000):
+        self.page.wait_for_function(IDLE, timeout=milliseconds)
 
     def cell(self, at):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(at)
@@ -195,6 +195,21 @@ class Book:
     def run(self, at):
         self.start(at)
         self.finish(at)
+
+    def run_all(self):
+        """*Run All Cells* of the menu, to the end."""
+        self.begin_all()
+        self.wait_idle(120_000)
+        for at in range(self.page.locator(".jp-Notebook .jp-Cell").count()):
+            if self.cell(at).locator(".jp-InputPrompt").count():
+                self.finish(at)
+
+    def begin_all(self):
+        """*Run All Cells* of the menu; returns once the first has begun."""
+        self.page.keyboard.press("Escape")
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.page.wait_for_function(f"() => !({IDLE})()", timeout=20_000)
 
     def finish(self, at):
         while "*" in self.prompt(at):
