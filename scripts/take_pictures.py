@@ -1,6 +1,6 @@
 """Take the pictures of docs/pictures in a real JupyterLab, in a Chromium; the simulator answers.
 
-    python scripts/take_pictures.py [--all FOLDER]
+    python scripts/take_pictures.py [NAME ... | --all FOLDER]
 
 ``--all`` runs every shipped notebook instead and pictures its end, into a folder of yours, to look at; what the page's
 console complains of is printed.
@@ -8,10 +8,13 @@ console complains of is printed.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 import tempfile
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,44 @@ def stop(browser: Any, lab: Lab) -> None:
         book.page.wait_for_timeout(900)
         book.cell(1).screenshot(path=PICTURES / "stop.png")
         book.finish(1)
+
+
+def streaming(browser: Any, lab: Lab) -> None:
+    """An answer as it grows, until its Stop button is clicked: a picture that moves, at the pace of the page."""
+    with opened(browser, lab, code(LOAD, "%%llm sage -o sky\nWhy is the sky blue?")) as book:
+        book.run(0)
+        page, cell = book.page, book.cell(1)
+        page.set_viewport_size({"width": 1000, "height": 900})
+        cell.scroll_into_view_if_needed()
+        box = cell.bounding_box()
+        clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": 330}
+        frames, began = [(page.screenshot(clip=clip), time.monotonic())], time.monotonic()
+        book.start(1)
+        while time.monotonic() - began < 30:
+            frames.append((page.screenshot(clip=clip), time.monotonic()))
+            if "At sunset" in cell.inner_text():
+                cell.locator(".llmkit-stop").click()
+                break
+            page.wait_for_timeout(40)
+        book.finish(1)
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(300)
+        frames.append((page.screenshot(clip=clip), time.monotonic()))
+    write_moving(frames, PICTURES / "streaming.gif")
+
+
+def write_moving(frames: list[tuple[bytes, float]], path: Path) -> None:
+    """A GIF of what was seen when; the first is held for a moment, the last for a while."""
+    from PIL import Image
+
+    seen = [Image.open(io.BytesIO(frame)).convert("RGB") for frame, _ in frames]
+    palette = seen[-2].quantize(64)
+    drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in seen]
+    times = [time for _, time in frames]
+    shown = [max(40, round(1000 * (after - before))) for before, after in pairwise(times)]
+    drawn[0].save(
+        path, save_all=True, append_images=drawn[1:], duration=[1000, *shown[1:], 3500], loop=0, optimize=True
+    )
 
 
 def conversation(browser: Any, lab: Lab) -> None:
@@ -118,8 +159,9 @@ def main(arguments: list[str]) -> int:
                 folder.mkdir(exist_ok=True)
                 everything(browser, lab, folder)
             else:
-                for take in (stop, conversation, compare, costs):
-                    take(browser, lab)
+                for take in (streaming, stop, conversation, compare, costs):
+                    if not arguments or take.__name__ in arguments:
+                        take(browser, lab)
         finally:
             browser.close()
             lab.close()
