@@ -25,7 +25,7 @@ LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
            $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv demo test check fmt bench kernels notebooks packaging docs build sbom lock clean
+.PHONY: help venv demo test check fmt bench kernels notebooks benchpage packaging docs build sbom lock owner clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -82,6 +82,9 @@ kernels: $(VENV)/.test-$(VERSION)  ## the cell and the notebooks on older ipyker
 bench: $(VENV)/.test-$(VERSION)  ## the benchmarks (BENCH=token_path for one): ratios measured in one run
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
+benchpage: $(VENV)/.test-$(VERSION)  ## docs/benchmarks.md anew, from what the benchmarks print here
+	$(BIN)/python scripts/write_benchmarks.py $(ARGS)
+
 packaging: $(VENV)/.test-$(VERSION)  ## wheel, sdist, extras and Binder's files in fresh environments, on the Pythons that are here
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/packaging $(ARGS)
 
@@ -98,6 +101,12 @@ sbom: $(VENV)/.python-$(VERSION)  ## a bill of materials (CycloneDX) of what use
 
 lock: $(VENV)/.python-$(VERSION)  ## write uv.lock anew
 	$(UV) lock
+
+# No repository is known from here: a fork or a copy says once whose it is.
+owner:  ## write the repository's owner into the addresses of Binder and of the hook (OWNER=name)
+	@test -n "$(OWNER)" || { echo "Whose repository is it? make owner OWNER=name"; exit 1; }
+	sed -i -E 's#(mybinder\.org/v2/gh/)[^/]+(/llmkit/)#\1$(OWNER)\2#' README.md
+	sed -i -E 's#(github\.com/)[^/]+(/llmkit)#\1$(OWNER)\2#' docs/keys.md
 
 clean:  ## remove .venv, caches and builds
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import tomllib
 
 import pytest
@@ -28,3 +31,30 @@ def test_an_issue_template_has_what_a_form_needs(path):
     assert all({"type", "attributes"} <= set(field) for field in form["body"])
     asked = [field["id"] for field in form["body"] if field["type"] != "markdown"]
     assert len(asked) == len(set(asked))
+
+
+def addresses(text):
+    """Owner and what is opened, of every address of Binder."""
+    return re.findall(r"https://mybinder\.org/v2/gh/([\w.-]+)/llmkit/HEAD\?urlpath=(\S+)", text)
+
+
+def test_every_address_of_binder_has_the_right_form_and_opens_a_notebook_that_exists():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    found = addresses(readme)
+    assert len(found) == len(re.findall(r"mybinder\.org/v2/", readme)) == 3
+    assert len({owner for owner, _ in found}) == 1
+    for _, opens in found:
+        way, path = re.fullmatch(r"(lab/tree|voila/render)/(notebooks/\w+\.ipynb)", opens).groups()
+        assert (ROOT / path).exists(), way
+
+
+def test_whose_repository_it_is_is_said_once(tmp_path):
+    for name in ("Makefile", "README.md", "docs/keys.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    subprocess.run(["make", "owner", "OWNER=ada"], cwd=tmp_path, check=True, capture_output=True)
+    assert {owner for owner, _ in addresses((tmp_path / "README.md").read_text("utf-8"))} == {"ada"}
+    assert "https://github.com/ada/llmkit" in (tmp_path / "docs" / "keys.md").read_text("utf-8")
+    without = subprocess.run(["make", "owner"], cwd=tmp_path, capture_output=True, text=True)
+    assert without.returncode
+    assert "make owner OWNER=name" in without.stdout
