@@ -25,7 +25,7 @@ LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
            $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv demo test check fmt bench kernels notebooks benchpage packaging docs build sbom lock owner clean
+.PHONY: help venv demo test check fmt bench kernels notebooks benchpage packaging docs build sbom audit lock owner clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -63,6 +63,7 @@ endif
 
 # The cell and the notebooks must behave alike on old kernels and new ones; the suite itself tries the installed one.
 KERNELS := 6.31 7.0 7.4
+NEWEST := 7.4
 PYTHONS := 3.11 3.12 3.13 3.14
 kernels: $(VENV)/.test-$(VERSION)  ## the cell and the notebooks on older ipykernels, and on the other Pythons that are here
 	@try() { \
@@ -74,7 +75,7 @@ kernels: $(VENV)/.test-$(VERSION)  ## the cell and the notebooks on older ipyker
 	for version in $(PYTHONS); do found=; \
 	  for python in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
 	    if $$python -c '' 2>/dev/null; then found=$$python; break; fi; done; \
-	  if [ -n "$$found" ]; then try python$$version "$$found" $(lastword $(KERNELS)) || exit 1; \
+	  if [ -n "$$found" ]; then try python$$version "$$found" $(NEWEST) || exit 1; \
 	  else echo "No Python $$version here: it is not tried."; fi; done
 	LLMKIT_KERNELS=$(CURDIR)/$(VENV)/kernels $(BIN)/python -m pytest -n auto --dist loadgroup -rs \
 	  tests/notebook/test_kernel_matrix.py tests/notebook/test_run_all.py $(ARGS)
@@ -98,6 +99,9 @@ build: $(VENV)/.test-$(VERSION)  ## wheel and sdist, in dist/
 sbom: $(VENV)/.python-$(VERSION)  ## a bill of materials (CycloneDX) of what users may install, in dist/
 	@mkdir -p dist
 	$(UV) export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 -o dist/sbom.cdx.json
+
+audit: $(VENV)/.python-$(VERSION)  ## compare the locked versions with the advisories of OSV (takes the network)
+	$(UV) audit --frozen --no-dev $(ARGS)
 
 lock: $(VENV)/.python-$(VERSION)  ## write uv.lock anew
 	$(UV) lock

@@ -73,6 +73,11 @@ class Fresh:
         home = str(self.folder)
         return run([self.python, *arguments], cwd=self.folder, LLMKIT_HOME=home, HOME=home, **more)
 
+    def megabytes(self):
+        """What its packages take on the disk."""
+        (packages,) = (self.folder / "venv" / "lib").glob("python*/site-packages")
+        return sum(file.stat().st_size for file in packages.rglob("*") if file.is_file()) / 1e6
+
     def script(self, path, *arguments, **more):
         """Run a script that finds this environment first."""
         return run([path, *arguments], cwd=self.folder, HOME=str(self.folder), **more)

@@ -12,6 +12,9 @@ import yaml
 from fresh import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+LOCKED = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
+#: Uploads that were made to do harm. There is no list of all that could be read offline: `make audit` asks OSV.
+MALICIOUS = {("litellm", "1.82.7"), ("litellm", "1.82.8")}
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -58,3 +61,20 @@ def test_whose_repository_it_is_is_said_once(tmp_path):
     without = subprocess.run(["make", "owner"], cwd=tmp_path, capture_output=True, text=True)
     assert without.returncode
     assert "make owner OWNER=name" in without.stdout
+
+
+def test_no_release_that_is_known_to_be_malicious_is_locked():
+    assert MALICIOUS & {(package["name"], package.get("version")) for package in LOCKED} == set()
+    extra = " ".join(PROJECT["optional-dependencies"]["litellm"])
+    assert [version for _, version in MALICIOUS if f"!={version}" not in extra] == []
+
+
+def test_what_is_locked_comes_from_the_public_index_alone():
+    sources = {package["source"].get("registry", "here") for package in LOCKED}
+    assert sources == {"https://pypi.org/simple", "here"}
+
+
+def test_the_number_of_dependencies_is_told_as_it_is():
+    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    paper = (ROOT / "SECURITY.md").read_text("utf-8")
+    assert f"The base install has {words[len(PROJECT['dependencies'])]} direct dependencies" in paper

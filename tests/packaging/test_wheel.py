@@ -15,6 +15,8 @@ pytestmark = pytest.mark.packaging
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+#: What the base install may take on a disk, with all that it brings.
+MEGABYTES = 70
 #: An import that works with each extra; those of one distribution that is not imported have none.
 OPENS = {
     "anthropic": "anthropic",
@@ -121,6 +123,7 @@ def test_the_base_install_is_enough_for_a_day(version, wheel, tmp_path):
     assert told["stopped"]
     assert told["ledger"]
     assert told["brought"] == []
+    assert fresh.megabytes() < MEGABYTES
     assert fresh.run(tmp_path / "venv" / "bin" / "llmkit", "--version").split() == [
         "llmkit",
         PROJECT["version"],
