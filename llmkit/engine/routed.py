@@ -31,12 +31,12 @@ from llmkit.core.request import Request
 from llmkit.core.route import Route, Tried
 from llmkit.core.usage import Cost, add_costs, add_usages
 from llmkit.engine.cached import CachedCall
-from llmkit.engine.call import Call, unforeseen
+from llmkit.engine.call import Call
 from llmkit.engine.failover import Course, Health, Plan
 from llmkit.engine.gates import Gates
 from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Keep, Recorder, keep_all
-from llmkit.engine.stopping import stopped
+from llmkit.engine.relay import Relay, to_the_end
 from llmkit.engine.stream import Channel, Stream
 from llmkit.engine.structured import Shape
 
@@ -47,27 +47,22 @@ _VISIBLE = (Text, Thinking, ToolCall, ToolCallDelta)
 Begin = Callable[[str, Request, int, int | None, str], Call | CachedCall]
 
 
-class _Passage(Channel):
-    """Passes one model's events on, all but the last; or holds them until they are let through."""
+class _Passage(Relay):
+    """Passes one model's events on; or holds them until they are let through."""
 
-    __slots__ = ("_show", "held", "hold", "seen", "terminal")
+    __slots__ = ("held", "hold", "seen")
 
-    def __init__(self, show: Callable[[list[Event]], object], *, hold: bool) -> None:
-        super().__init__()
-        self._show = show
+    def __init__(self, to: Channel, show: Callable[[list[Event]], object], *, hold: bool) -> None:
+        super().__init__(to, show)
         self.hold = hold
         self.held: list[Event] = []
         self.seen = False
-        self.terminal: Done | Failed | None = None
 
-    def put(self, batch: list[Event]) -> None:
-        """Pass on a batch, or hold it."""
-        if batch and isinstance(last := batch[-1], Done | Failed):
-            self.terminal = last
-            batch = batch[:-1]
+    def passed(self, batch: list[Event]) -> None:
+        """Show them, or hold them."""
         if self.hold:
             self.held += batch
-        elif batch:
+        else:
             self.seen = self.seen or any(isinstance(event, _VISIBLE) for event in batch)
             self._show(batch)
 
@@ -130,15 +125,7 @@ class Routed:
 
     async def run(self, thread: IOThread) -> None:
         """All of it. Never raises: everything ends in one terminal event."""
-        last: Done | Failed
-        try:
-            last = await self.travel(thread)
-        except asyncio.CancelledError:
-            self.request.signal.abort("llmkit is shutting down")
-            last = self.failed(stopped(self.request.signal))
-        except Exception as error:  # noqa: BLE001 - a fault of ours still ends in a terminal event
-            _log.exception("llmkit: a routed call failed in an unforeseen way")
-            last = self.failed(unforeseen(error))
+        last = await to_the_end(self.travel(thread), self.request.signal, self.failed, "a routed call")
         if isinstance(last, Done):
             await keep_all(self.keep, self.recorder, last.reply, self.tell)
         self.settled.set()
@@ -192,7 +179,7 @@ class Routed:
     ) -> tuple[Done | Failed, _Passage, float | None]:
         """One model, to its end."""
         hold = self.plan.accept is not None and course.refuge
-        passage = _Passage(self.show, hold=hold)
+        passage = _Passage(self.channel, self.show, hold=hold)
         clock = time.monotonic()
         try:
             leg = await self.prepared(target, tries=1 if course.refuge else None)
@@ -200,17 +187,7 @@ class Routed:
             nothing = Reply(cost=Cost(Decimal(0), source="not-billed"), complete=False, attempts=0)
             return Failed(error, nothing), passage, None
         self.leg = leg
-        leg.channel = passage
-        call = thread.loop.create_task(leg.run(thread))
-        try:
-            await asyncio.wait({call})
-        except asyncio.CancelledError:
-            self.request.signal.abort("llmkit is shutting down")
-            await asyncio.wait({call})
-            raise
-        if passage.terminal is None:
-            raise RuntimeError("A call ended without a terminal event.")
-        return passage.terminal, passage, time.monotonic() - clock
+        return await passage.carry(leg, self.request.signal, thread), passage, time.monotonic() - clock
 
     async def prepared(self, target: str, *, tries: int | None) -> Call | CachedCall:
         """The call of a target; the loop does not wait while a long one is written."""

@@ -14,17 +14,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from llmkit.core import errors as e
 from llmkit.core.events import Done, Event, Failed, ToolCall, ToolResult
 from llmkit.core.messages import Message, ToolCallPart, ToolResultPart
 from llmkit.core.reply import Reply, Step
 from llmkit.core.request import Request
-from llmkit.engine.call import unforeseen
 from llmkit.engine.consent import Consent, Permissions
 from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Keep, Recorder, keep_all
+from llmkit.engine.relay import Leg, Relay, to_the_end
 from llmkit.engine.rounds import Failures, as_one
 from llmkit.engine.stopping import stopped
 from llmkit.engine.stream import Channel, Stream
@@ -44,48 +44,8 @@ _CUT = ("max_tokens", "refusal", "content_filter", "error")
 _FORCED_ONCE = ("auto", "none", None)
 
 
-class Leg(Protocol):
-    """One round on its way: a call, or one that is played back."""
-
-    channel: Channel
-
-    def partial(self) -> Reply:
-        """The reply as far as it has come."""
-
-    def ring(self, events: Sequence[Event]) -> None:
-        """Tell those who listen to events."""
-
-    async def run(self, thread: IOThread) -> None:
-        """All of it; never raises, and ends in one terminal event."""
-
-
 #: Makes the call of that round, after so many attempts.
 Begin = Callable[[Request, int, int], Leg]
-
-
-class Relay(Channel):
-    """Passes a round's events on to a channel, all but the last, which is for the loop."""
-
-    __slots__ = ("_show", "_to", "terminal")
-
-    def __init__(self, to: Channel, show: Callable[[list[Event]], object]) -> None:
-        super().__init__()
-        self._to = to
-        self._show = show
-        self.terminal: Done | Failed | None = None
-
-    @property
-    def waiting(self) -> int:
-        """How many events the reader has not taken: for a slow one, every round waits."""
-        return self._to.waiting
-
-    def put(self, batch: list[Event]) -> None:
-        """Pass on a batch."""
-        if batch and isinstance(last := batch[-1], Done | Failed):
-            self.terminal = last
-            batch = batch[:-1]
-        if batch:
-            self._show(batch)
 
 
 @dataclass
@@ -133,17 +93,7 @@ class ToolLoop:
 
     async def run(self, thread: IOThread) -> None:
         """All rounds. Never raises: everything ends in one terminal event."""
-        last: Done | Failed
-        try:
-            last = await self.rounds(thread)
-        except asyncio.CancelledError:
-            self.request.signal.abort("llmkit is shutting down")
-            last = self.failed(stopped(self.request.signal))
-        except e.LLMKitError as error:
-            last = self.failed(error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours still ends in a terminal event
-            _log.exception("llmkit: a call with tools failed in an unforeseen way")
-            last = self.failed(unforeseen(error))
+        last = await to_the_end(self.rounds(thread), self.request.signal, self.failed, "a call with tools")
         if isinstance(last, Done):
             await keep_all(self.keep, self.recorder, last.reply, self.tell)
         self.settled.set()
@@ -190,17 +140,7 @@ class ToolLoop:
     async def ask(self, leg: Leg, thread: IOThread) -> Done | Failed:
         """One round, to its end."""
         self.spoke = leg
-        leg.channel = relay = Relay(self.channel, self.show)
-        call = thread.loop.create_task(leg.run(thread))
-        try:
-            await asyncio.wait({call})
-        except asyncio.CancelledError:
-            self.request.signal.abort("llmkit is shutting down")
-            await asyncio.wait({call})
-            raise
-        if relay.terminal is None:
-            raise RuntimeError("A call ended without a terminal event.")
-        return relay.terminal
+        return await Relay(self.channel, self.show).carry(leg, self.request.signal, thread)
 
     def to_run(self, reply: Reply) -> tuple[ToolCallPart, ...]:
         """The calls that are ours. If one of them has no function here, all are handed back."""
