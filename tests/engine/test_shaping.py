@@ -165,9 +165,12 @@ def still(simulator: Simulator) -> int:
     raise AssertionError("The server goes on sending.")
 
 
-def test_for_a_reader_that_does_not_read_the_server_waits_and_then_goes_on(session, simulator) -> None:
+@pytest.mark.parametrize("more", [{}, {"fallback": "here/swift"}])
+def test_for_a_reader_that_does_not_read_the_server_waits_and_then_goes_on(session, simulator, more) -> None:
     tokens = 80_000
-    stream = session.stream("Much.", model=f"here/bench:tokens={tokens},rate=0,ttft=0", max_tokens=tokens)
+    model = f"here/bench:tokens={tokens},rate=0,ttft=0"
+    simulator.reset()
+    stream = session.stream("Much.", model=model, max_tokens=tokens, **more)
     sent = still(simulator)
     waiting = stream._channel.waiting
     assert MOST_WAITING < waiting < 3 * MOST_WAITING
