@@ -2,6 +2,9 @@
 
 A step is anything with ``await step.execute(context)`` and ``step.abort()``; the context is a mapping that the steps
 read from and write to. There is no graph, no scheduler and no store: that is for those who call.
+
+>>> plan, text = LLMStep(name="plan", prompt="Plan: {topic}"), LLMStep(prompt="Carry out: {plan}")
+>>> (await Sequence(plan, text).execute({"topic": "a birthday"}))["final_response"]  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 llmkit needs none of this: a cell waits in plain code while an I/O thread works. It is for tools and objects that
 are bound to the kernel's own loop (a client, a lock, a session made in an async cell), and for pasted
 ``asyncio.run(main())``. nest-asyncio2 does it wherever it is installed; nest-asyncio only where that is sound.
+
+>>> llmkit.nested.enable()  # doctest: +SKIP
 """
 
 from __future__ import annotations

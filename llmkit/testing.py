@@ -1,4 +1,8 @@
-"""For tests of your own: answers may not get worse than those you approved of. Works in pytest and anywhere else."""
+"""For tests of your own: answers may not get worse than those you approved of. Works in pytest and anywhere else.
+
+>>> cmp = llmkit.compare(QUESTIONS, models=["sonnet", "luna"])  # doctest: +SKIP
+>>> llmkit.testing.assert_no_regression(cmp, "baseline.jsonl")  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 

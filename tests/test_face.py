@@ -56,6 +56,13 @@ def test_every_public_name_says_what_it_is(name):
         assert value.__doc__
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in llmkit.__all__ if name != "Event"]
+)  # a union has no docstring
+def test_every_public_name_shows_an_example(name):
+    assert ">>>" in getattr(llmkit, name).__doc__
+
+
 def test_the_version_is_written_once_for_people_and_once_for_pip_and_both_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert llmkit.__version__ == project["version"]

@@ -16,14 +16,22 @@ from llmkit.core.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Some more of the answer."""
+    """Some more of the answer.
+
+    >>> "".join(event.text for event in llmkit.stream("Hello") if isinstance(event, Text))  # doctest: +SKIP
+    """
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """Some more of the model's thinking."""
+    """Some more of the model's thinking.
+
+    >>> for event in llmkit.stream("How many primes are below 100?", think="low"):  # doctest: +SKIP
+    ...     if isinstance(event, Thinking):
+    ...         print(event.text, end="")
+    """
 
     text: str
 
@@ -33,6 +41,10 @@ class ToolCallDelta:
     """A fragment of a tool call's arguments, for the call of that index in this reply.
 
     The first delta of a call carries its ``name`` (and mostly an empty fragment).
+
+    >>> begins, goes_on = ToolCallDelta(0, "", name="weather"), ToolCallDelta(0, '{"city": "Oslo"}')
+    >>> begins.name, goes_on.fragment
+    ('weather', '{"city": "Oslo"}')
     """
 
     index: int
@@ -42,7 +54,12 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A whole tool call. ``arguments`` is text when the model's JSON was not valid."""
+    """A whole tool call. ``arguments`` is text when the model's JSON was not valid.
+
+    >>> call = ToolCall("call-1", "weather", {"city": "Oslo"})
+    >>> call.arguments["city"]
+    'Oslo'
+    """
 
     id: str | None
     name: str
@@ -51,7 +68,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """A tool was run, and this came back."""
+    """A tool was run, and this came back.
+
+    >>> ToolResult("call-1", "weather", "12 °C and rain").is_error
+    False
+    """
 
     id: str | None
     name: str
@@ -62,7 +83,11 @@ class ToolResult:
 @dataclass(frozen=True, slots=True)
 class ServerTool:
     """A tool that the provider runs itself (search, code, …): it is at work, or it is over and ``content`` is what came
-    of it, as far as the provider says. Told again under the same ``id`` when more is known."""
+    of it, as far as the provider says. Told again under the same ``id`` when more is known.
+
+    >>> ServerTool("srv-1", "web_search", {"query": "weather in Oslo"}).state
+    'running'
+    """
 
     id: str | None
     name: str
@@ -73,7 +98,12 @@ class ServerTool:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Attempt number ``attempt`` failed; the next one starts after ``delay`` seconds."""
+    """Attempt number ``attempt`` failed; the next one starts after ``delay`` seconds.
+
+    >>> again = Retrying(1, 2.5, LLMKitError("The provider is overloaded."))
+    >>> f"{again.error.what} Attempt {again.attempt + 1} in {again.delay} s."
+    'The provider is overloaded. Attempt 2 in 2.5 s.'
+    """
 
     attempt: int
     delay: float
@@ -82,7 +112,12 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Rerouted:
-    """The call moves from one model to another. ``anew``: the answer begins again, what was shown of it is void."""
+    """The call moves from one model to another. ``anew``: the answer begins again, what was shown of it is void.
+
+    >>> moved = Rerouted("anthropic/claude", "openai/gpt", "The provider is overloaded.")
+    >>> f"{moved.origin} -> {moved.target}: {moved.why}"
+    'anthropic/claude -> openai/gpt: The provider is overloaded.'
+    """
 
     origin: str
     target: str
@@ -92,14 +127,24 @@ class Rerouted:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end: the whole answer."""
+    """The end: the whole answer.
+
+    >>> for event in llmkit.stream("Why is the sky blue?"):  # doctest: +SKIP
+    ...     if isinstance(event, Done):
+    ...         print(event.reply.usage, event.reply.cost)
+    """
 
     reply: Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The end: what went wrong, and the answer as far as it came."""
+    """The end: what went wrong, and the answer as far as it came.
+
+    >>> for event in llmkit.stream("Why is the sky blue?"):  # doctest: +SKIP
+    ...     if isinstance(event, Failed):
+    ...         print(event.error.what, event.partial.text)
+    """
 
     error: LLMKitError
     partial: Reply

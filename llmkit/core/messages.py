@@ -25,7 +25,11 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """A picture: its bytes, or a URL that the provider is to fetch (we never do)."""
+    """A picture: its bytes, or a URL that the provider is to fetch (we never do).
+
+    >>> ImagePart(url="https://example.org/chart.png").media_type
+    'image/png'
+    """
 
     data: bytes | None = field(default=None, repr=False)
     media_type: str = "image/png"
@@ -35,7 +39,11 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A document, sound or other file: its bytes, a URL, or the provider's own file id."""
+    """A document, sound or other file: its bytes, a URL, or the provider's own file id.
+
+    >>> FilePart(b"%PDF-1.7 ...", media_type="application/pdf", name="report.pdf").name
+    'report.pdf'
+    """
 
     data: bytes | None = field(default=None, repr=False)
     media_type: str = "application/octet-stream"

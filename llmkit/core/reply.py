@@ -84,7 +84,11 @@ UNKNOWN_STOP = StopReason("unknown")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds, on a monotonic clock: ``ttft`` is the time to the first token."""
+    """Seconds, on a monotonic clock: ``ttft`` is the time to the first token.
+
+    >>> Timing(ttft=0.5, duration=2.5).tokens_per_second(100)
+    50.0
+    """
 
     ttft: float | None = None
     duration: float | None = None
@@ -292,6 +296,10 @@ class Step:
     """One round of an answer that used tools: what the model said, and what the tools gave back.
 
     The last round has no results: there the model answered.
+
+    >>> reply = llmkit.ask("What is the weather in Oslo?", tools=[weather])  # doctest: +SKIP
+    >>> [len(step.results) for step in reply.steps]  # doctest: +SKIP
+    [1, 0]
     """
 
     reply: Reply

@@ -20,6 +20,9 @@ class Options:
     """How to answer. ``None`` means: as the provider likes.
 
     ``extra`` goes into the request body as it is, last, for what llmkit has no name for.
+
+    >>> Options(max_tokens=200, stop="END").stop
+    ('END',)
     """
 
     max_tokens: int | None = None
@@ -48,7 +51,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model sees it. What it does lives in the engine."""
+    """A tool as the model sees it. What it does lives in the engine.
+
+    >>> ToolSpec("weather", "The weather in a city.", {"type": "object", "properties": {"city": {"type": "string"}}}).name
+    'weather'
+    """
 
     name: str
     description: str = ""

@@ -302,7 +302,11 @@ class Controller:
 
 
 class SignalUtils:
-    """The same signals under the names that some style guides use."""
+    """The same signals under the names that some style guides use.
+
+    >>> SignalUtils.never_abort().aborted
+    False
+    """
 
     @staticmethod
     def timeout(seconds: float) -> Signal:

@@ -51,6 +51,10 @@ class Estimate:
 
     ``error`` is the band as a fraction (0.3: ±30 %). The cost runs from ``least``, the question alone, to ``most``,
     with the longest answer, ``max_output``; ``assumption`` says where that comes from.
+
+    >>> guess = llmkit.estimate("Why is the sky blue?", model="sonnet")  # doctest: +SKIP
+    >>> guess.low <= guess.tokens <= guess.high  # doctest: +SKIP
+    True
     """
 
     model: str

@@ -509,7 +509,11 @@ def pending_news() -> list[str]:
 
 
 def default_session() -> Session:
-    """The process's session: what the functions of the module use."""
+    """The process's session: what the functions of the module use.
+
+    >>> default_session() is default_session()
+    True
+    """
     global _default
     with _making:
         if _default is None:

@@ -1,4 +1,7 @@
-"""What is known of models: names, aliases, facts, prices. ``llmkit.models()`` is the table of it all."""
+"""What is known of models: names, aliases, facts, prices. ``llmkit.models()`` is the table of it all.
+
+>>> llmkit.models("sonnet", vision=True, sort="price")  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
