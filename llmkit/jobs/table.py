@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from llmkit.core.errors import MissingPackage
+from llmkit.ledger.frame import pandas as pandas_for
 
 if TYPE_CHECKING:
     from llmkit.jobs.grid import Cell
@@ -147,12 +147,4 @@ def to_json(rows: Sequence[dict[str, Any]]) -> str:
 
 def pandas() -> Any:
     """The pandas module, or an error that says how to get it."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise MissingPackage(
-            "This table needs pandas.",
-            why="It is not installed.",
-            hint='Install it: `pip install "llmkit[data]"`.',
-        ) from None
-    return pd
+    return pandas_for("This table")

@@ -142,13 +142,13 @@ def frame_of(
     return frame
 
 
-def pandas() -> Any:
-    """The package, or an error that says what to install."""
+def pandas(what: str = "The usage table") -> Any:
+    """The package, or an error that says what to install; ``what`` needs it."""
     try:
         import pandas as pd
     except ImportError:
         raise MissingPackage(
-            "The usage table needs pandas.",
+            f"{what} needs pandas.",
             why="It is not installed.",
             hint='Install it: `pip install "llmkit[data]"`.',
         ) from None

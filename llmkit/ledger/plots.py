@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.allowance import Allowance
 from llmkit.ledger.figure import figure
+from llmkit.ledger.frame import pandas
 from llmkit.ledger.palette import CLASS_COLOURS, INK, Palette, ink_on
 from llmkit.ledger.sums import by as sums_by
 from llmkit.ledger.words import attempts, money
@@ -60,7 +61,7 @@ def cost(frame: pd.DataFrame, palette: Palette, *, by: str = "model", freq: str 
         )
     made.update_layout(barmode="stack", bargap=0.15)
     made.update_yaxes(title_text="US dollars", tickprefix="$", exponentformat="none")
-    return _in_time(made, unit)
+    return in_time(made, unit)
 
 
 def tokens(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
@@ -89,12 +90,12 @@ def tokens(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
         )
     made.update_layout(barmode="stack", bargap=0.15)
     made.update_yaxes(title_text="tokens")
-    return _in_time(made, unit)
+    return in_time(made, unit)
 
 
 def session(frame: pd.DataFrame, palette: Palette) -> Any:
     """What this session has cost, call by call."""
-    pd = _pandas()
+    pd = pandas()
     rows = frame.sort_values("started", kind="stable")
     table = pd.DataFrame(
         {
@@ -135,7 +136,7 @@ def session(frame: pd.DataFrame, palette: Palette) -> Any:
 
 def budget(frame: pd.DataFrame, palette: Palette, budgets: Sequence[Allowance]) -> Any:
     """What is left of each budget, as it went down."""
-    pd = _pandas()
+    pd = pandas()
     parts = []
     for one in budgets:
         rows = frame[frame["simulated"] & one.simulated | ~frame["simulated"]]
@@ -210,7 +211,7 @@ def hours(frame: pd.DataFrame, palette: Palette, *, tz: str = "UTC") -> Any:
         f"; the cost of {attempts(unpriced)} is unknown" if unpriced else ""
     )
     names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-    table = _pandas().DataFrame(spent, index=names, columns=[f"{hour:02d}" for hour in range(24)])
+    table = pandas().DataFrame(spent, index=names, columns=[f"{hour:02d}" for hour in range(24)])
     table = table.reset_index(names="day")
     made = figure(table, title="Cost by weekday and hour", note=note)
     made.add_heatmap(
@@ -305,16 +306,11 @@ def _few(table: pd.DataFrame, unit: str, by: str, figures: list[str]) -> pd.Data
     return table.groupby([unit, by], sort=True)[figures].sum().reset_index()
 
 
-def _in_time(made: Any, unit: str) -> Any:
+def in_time(made: Any, unit: str) -> Any:
+    """The plot with hours or days along its axis."""
     made.update_xaxes(
         title_text=f"{unit} (UTC)",
         hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d",
         showgrid=False,
     )
     return made
-
-
-def _pandas() -> Any:
-    from llmkit.ledger.frame import pandas
-
-    return pandas()

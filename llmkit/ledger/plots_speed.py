@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmkit.ledger.figure import figure
+from llmkit.ledger.frame import pandas
 from llmkit.ledger.palette import FAINT, INK, STATUS_COLOURS, Palette
-from llmkit.ledger.plots import stretch
+from llmkit.ledger.plots import in_time, stretch
 from llmkit.ledger.reports import pace
 from llmkit.ledger.sums import periods
 from llmkit.ledger.words import attempts, money
@@ -25,7 +26,7 @@ def latency(frame: pd.DataFrame, palette: Palette, *, by: str = "model") -> Any:
     """How long the first token takes, and how fast the rest comes."""
     from plotly.subplots import make_subplots
 
-    pd = _pandas()
+    pd = pandas()
     rows = frame[frame["status"] == "ok"].assign(tokens_per_second=pace)
     grouped = rows.groupby(by, observed=True)
     parts = []
@@ -73,7 +74,7 @@ def latency(frame: pd.DataFrame, palette: Palette, *, by: str = "model") -> Any:
 
 def frontier(frame: pd.DataFrame, palette: Palette) -> Any:
     """Cost against speed, from your own history; the line joins what nothing beats in both."""
-    pd = _pandas()
+    pd = pandas()
     rows = frame[(frame["status"] == "ok") & frame["cost"].notna() & frame["output"].notna()].assign(
         speed=pace
     )
@@ -193,15 +194,4 @@ def status(frame: pd.DataFrame, palette: Palette, *, freq: str = "D") -> Any:
     )
     made.update_layout(barmode="stack", bargap=0.15)
     made.update_yaxes(title_text="attempts", rangemode="tozero")
-    made.update_xaxes(
-        title_text=f"{unit} (UTC)",
-        hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d",
-        showgrid=False,
-    )
-    return made
-
-
-def _pandas() -> Any:
-    from llmkit.ledger.frame import pandas
-
-    return pandas()
+    return in_time(made, unit)

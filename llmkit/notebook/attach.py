@@ -18,16 +18,12 @@ from llmkit.core.messages import FilePart, ImagePart, Part, TextPart
 from llmkit.engine import figures
 from llmkit.engine.figures import LARGEST
 from llmkit.notebook.prompt import as_parts, as_text
+from llmkit.wire.openai_media import SOUNDS
 
 #: Files other than pictures and text, by how they begin.
 _STARTS = (
     (b"%PDF-", "application/pdf"),
-    (b"RIFF", "audio/wav"),
-    (b"ID3", "audio/mpeg"),
-    (b"\xff\xfb", "audio/mpeg"),
-    (b"\xff\xf3", "audio/mpeg"),
-    (b"OggS", "audio/ogg"),
-    (b"fLaC", "audio/flac"),
+    *SOUNDS,
 )
 _URL_IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp"}
 _HINT = "Nothing was sent. -a takes a file, a URL or the name of a variable."

@@ -7,7 +7,8 @@ import binascii
 
 from llmkit.core.messages import ImagePart
 
-_SOUNDS: tuple[tuple[bytes, str], ...] = (
+#: How files of sound begin.
+SOUNDS: tuple[tuple[bytes, str], ...] = (
     (b"RIFF", "audio/wav"),
     (b"ID3", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
@@ -54,4 +55,4 @@ def audio_type(data: bytes) -> str:
     >>> audio_type(b"RIFF....WAVE"), audio_type(bytes(8))
     ('audio/wav', 'audio/pcm')
     """
-    return next((kind for start, kind in _SOUNDS if data.startswith(start)), "audio/pcm")
+    return next((kind for start, kind in SOUNDS if data.startswith(start)), "audio/pcm")
