@@ -161,8 +161,10 @@ def answer_html(reply: Reply | None) -> str:
     """All that was answered, safe for any page."""
     if reply is None:
         return ""
+    from llmkit.notebook.defaults import maths_asked  # which needs those who need this
+
     before, after = answer_parts(reply)
-    return before + (to_html(reply.text) if reply.text else "") + after
+    return before + (to_html(reply.text, typeset=maths_asked()) if reply.text else "") + after
 
 
 def answer_parts(reply: Reply | None) -> tuple[str, str]:

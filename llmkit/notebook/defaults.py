@@ -16,6 +16,7 @@ from typing import Any
 from traitlets import Bool, Enum, Float, Integer, List, Unicode, Union
 from traitlets.config import Config, Configurable
 
+from llmkit.core.errors import ConfigError
 from llmkit.engine.session import default_session
 from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.live import MODES
@@ -55,6 +56,7 @@ class LLMKit(Configurable):
     task = Unicode("", help="What cells that name no model are for: llmkit picks it.").tag(config=True)
     strategy = Unicode("", help="How the model of cells that name none is picked.").tag(config=True)
     raw = Bool(False, help="Send prompts as they are: {{ }} means nothing.").tag(config=True)
+    maths = Bool(False, help="Typeset formulas in answers, where they can do nothing else.").tag(config=True)
     quiet = Bool(False, help="Show nothing; the reply is still returned.").tag(config=True)
     history = Bool(True, help="Do cells go on from the cells before?").tag(config=True)
     conversation = Unicode("", help="The conversation that cells belong to when they name none.").tag(
@@ -98,6 +100,17 @@ class LLMKit(Configurable):
     def put(self, name: str, value: Any) -> None:
         """What ``%config LLMKit.NAME = VALUE`` does."""
         self.update_config(Config({"LLMKit": {name: value}}))
+
+
+def maths_asked() -> bool:
+    """Shall formulas be typeset? Only where the extension is loaded, and only if somebody said so."""
+    from IPython.core.getipython import get_ipython
+
+    here = [one for one in getattr(get_ipython(), "configurables", ()) if isinstance(one, LLMKit)]
+    try:
+        return bool(here and here[0].value("maths"))
+    except ConfigError:  # a file that can't be read is told of by whatever asks a model
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Incremental:
         """The whole text, rendered whole."""
         from llmkit.notebook.safe import to_html
 
-        return to_html(text, typeset=False)
+        return to_html(text)
 
     def _render(self, text: str) -> str:
         from llmkit.notebook.safe import render

@@ -3,7 +3,7 @@
 What a model writes is untrusted: in a notebook, a script in an output is code with the user's rights, and a
 remote image tells somebody that (and what) was read. So nothing passes through; everything is parsed
 and written anew. Raw HTML is shown as text, images become notes, links keep only http, https and mailto and
-say where they go, maths is typeset where it can do nothing else (``maths.py``), and invisible characters are written out (``visible.py``).
+say where they go, maths is typeset only if asked, and where it can do nothing else (``maths.py``), and invisible characters are written out (``visible.py``).
 The Markdown writer lives in ``source.py``, the piecewise renderer in ``incremental.py``.
 """
 
@@ -45,7 +45,7 @@ _FORMULA = "margin:0 0 1em;overflow-x:auto;white-space:pre-line"
 _CELL = "text-align:{};padding:.25em .7em;border-bottom:1px solid rgba(127,127,127,.25)"
 
 
-def to_html(markdown: str, *, typeset: bool = True) -> str:
+def to_html(markdown: str, *, typeset: bool = False) -> str:
     """A model's Markdown as HTML that is safe in any page; ``typeset`` says whether the page may typeset its maths.
 
     >>> print(to_html("**Hi** <script>alert(1)</script>"))

@@ -23,7 +23,7 @@ _LINE_START = re.compile(r"^(\s*)(?:([-+=#])|(\d{1,9})([.)])|\\\[)", re.MULTILIN
 _AUTOLINK = re.compile(r"\b(https?|ftp|www|mailto)(:|\.)", re.IGNORECASE)
 
 
-def to_markdown(text: str) -> str:
+def to_markdown(text: str, *, typeset: bool = False) -> str:
     """The same words and structure, with nothing in it that a renderer could run or fetch.
 
     >>> print(to_markdown("**Hi** <b>you</b> ![x](https://example.org/x.png)"), end="")
@@ -34,7 +34,11 @@ def to_markdown(text: str) -> str:
     plain = to_text(text)
     if len(plain) > LONGEST:
         return _fenced(plain, "")
-    return reveal("\n\n".join(_blocks(parser().parse(plain)))) + "\n"
+    tokens = parser().parse(plain)
+    for one in tokens if typeset else ():
+        for each in (one, *(one.children or ())):
+            each.meta["typeset"] = True
+    return reveal("\n\n".join(_blocks(tokens))) + "\n"
 
 
 def _blocks(tokens: Sequence[Token]) -> list[str]:
@@ -62,7 +66,7 @@ def _blocks(tokens: Sequence[Token]) -> list[str]:
             case "fence" | "code_block":
                 blocks.append(_fenced(token.content, token.info))
             case "maths_block":
-                blocks.append(_maths(token.content))
+                blocks.append(_maths(token))
             case "hr":
                 blocks.append("***")  # never the underline of what stands above
             case "inline":
@@ -153,7 +157,7 @@ def _inline(token: Token, *, in_table: bool = False) -> str:
                 note = destination_note("".join(words[start:]), href)
                 out.append(f"](<{_url(href)}>)" + (f" ({_escaped(note)})" if note else ""))
             case "maths":
-                out.append(_maths(child.content, in_table=in_table))
+                out.append(_maths(child, in_table=in_table))
             case "image":
                 out.append(f"*{_escaped(image_note(child.content, str(child.attrs.get('src', ''))))}*")
             case _:
@@ -176,10 +180,12 @@ def _escaped(text: str) -> str:
     return _AUTOLINK.sub(lambda found: f"{found[1]}{'&#58;' if found[2] == ':' else '&#46;'}", text)
 
 
-def _maths(written: str, *, in_table: bool = False) -> str:
-    """Maths that may be typeset stays maths, where nothing in it is Markdown or HTML to others; else it is words."""
+def _maths(token: Token, *, in_table: bool = False) -> str:
+    """Maths that may be typeset, if asked, where nothing in it is Markdown or HTML to others; else it is words."""
+    written = token.content
     active = "<>&`[]!" + ("|" if in_table else "")
-    if may_typeset(inside(written)) and not any(one in written for one in active) and written[0] == "$":
+    quiet = written[0] == "$" and not any(one in written for one in active)
+    if token.meta.get("typeset") and quiet and may_typeset(inside(written)):
         return " ".join(written.split())
     return _escaped(written)
 

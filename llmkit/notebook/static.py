@@ -54,11 +54,13 @@ def reply_bundle(reply: Reply, mark: str = "", more: str = "") -> dict[str, str]
     <BLANKLINE>
     — m · unpriced
     """
-    said = mark or what_is_missing(reply)
+    from llmkit.notebook.defaults import maths_asked  # which needs those who need this
+
+    said, typeset = mark or what_is_missing(reply), maths_asked()
     return {
         "text/plain": plain(reply, said, more),
-        "text/markdown": _markdown(reply, said, more),
-        "text/html": _html(reply, said, more),
+        "text/markdown": _markdown(reply, said, more, typeset=typeset),
+        "text/html": _html(reply, said, more, typeset=typeset),
     }
 
 
@@ -120,23 +122,23 @@ def plain(reply: Reply, said: str = "", more: str = "") -> str:
     return "\n\n".join(part for part in (*told, *marks, f"— {footer(reply, more)}") if part)
 
 
-def _markdown(reply: Reply, said: str, more: str) -> str:
+def _markdown(reply: Reply, said: str, more: str, *, typeset: bool) -> str:
     told: list[str] = []
     for step in steps_of(reply):
         told += [each.markdown() for each in by_the_provider(step.reply)]
-        told.append(to_markdown(step.reply.text) if step.reply.text else "")
+        told.append(to_markdown(step.reply.text, typeset=typeset) if step.reply.text else "")
         told += [each.markdown() for each in used(step.reply.tool_calls, step.results)]
     marks = [f"*{to_markdown(said).strip()}*\n"] if said else []
     foot = f"*{to_markdown(footer(reply, more)).strip()}*\n"
     return "\n".join(part for part in (*told, *marks, foot) if part)
 
 
-def _html(reply: Reply, said: str, more: str) -> str:
+def _html(reply: Reply, said: str, more: str, *, typeset: bool) -> str:
     parts: list[str] = []
     for step in steps_of(reply):
         parts.append(thinking_html(step.reply.thinking))
         parts += [each.html() for each in by_the_provider(step.reply)]
-        parts.append(to_html(step.reply.text) if step.reply.text else "")
+        parts.append(to_html(step.reply.text, typeset=typeset) if step.reply.text else "")
         parts += [each.html() for each in used(step.reply.tool_calls, step.results)]
     if reply.refusal and reply.refusal != reply.text:
         parts.append(to_html(reply.refusal))

@@ -180,7 +180,7 @@ CELL: Mapping[str, Kind] = {
     "strategy": Text(),
     "model": Text(),
     "budget": _POSITIVE,
-    **dict.fromkeys(("raw", "quiet", "history", "new", "bg", "dry_run", "yes_tools"), Flag()),
+    **dict.fromkeys(("raw", "quiet", "maths", "history", "new", "bg", "dry_run", "yes_tools"), Flag()),
     **dict.fromkeys(("tools", "attach", "compare", "fallback"), _TEXTS),
     **dict.fromkeys(("max_rounds", "repeat"), _COUNT),
     **dict.fromkeys(("conversation", "out", "schema"), Text()),

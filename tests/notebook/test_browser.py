@@ -88,11 +88,13 @@ TYPESET = "() => document.querySelectorAll('.llmkit-md mjx-container').length"
 
 
 @pytest.mark.parametrize("setting", ["live", "html"])
-def test_formulas_are_typeset_once_the_answer_is_complete_and_prices_never(
+def test_formulas_are_typeset_if_asked_once_the_answer_is_complete_and_prices_never(
     browser, lab, screenshots, setting
 ):
     asks = "%%llm sim/bench:rate=400,ttft=0,tokens=1000\nSay it."
-    with opened(browser, lab, code(f"{FORMULAS}\n%config LLMKit.display = '{setting}'", asks)) as book:
+    setup = f"{FORMULAS}\n%config LLMKit.display = '{setting}'\n%config LLMKit.maths = True"
+    off = "%config LLMKit.maths = False\n_llm"
+    with opened(browser, lab, code(setup, asks, off)) as book:
         book.run(0)
         book.page.evaluate(WATCH)
         book.start(1)
@@ -105,3 +107,6 @@ def test_formulas_are_typeset_once_the_answer_is_complete_and_prices_never(
         shown = book.page.locator(".llmkit-md").inner_text()
         assert "which costs $5, not $6, and $\\href{javascript:alert(1)}{x}$ stays" in shown
         assert book.page.locator(".llmkit-md mjx-container a").count() == 0
+        book.run(2)
+        assert book.page.evaluate(TYPESET) == 20
+        assert "So $e^{i\\pi} + 1 = 0$" in book.page.locator(".llmkit-md").last.inner_text()

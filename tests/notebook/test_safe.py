@@ -53,7 +53,7 @@ def test_a_hostile_answer_does_nothing_at_any_point_of_its_streaming(hostile, lo
     growing = Incremental()
     for end in range(1, len(hostile) + 1):
         assert look(growing.update(hostile[:end])).faults == [], hostile[:end]
-    assert growing.finish(hostile) == to_html(hostile, typeset=False)
+    assert growing.finish(hostile) == to_html(hostile)
 
 
 @pytest.mark.parametrize("frame", ["- {}", "> {}", "1. {}", "# {}", "**{}**", "| a |\n|---|\n| {} |", "[{}](https://a.example)", "![{}](https://a.example)", "text\n\n{}\n\ntext", "```\n```\n{}"])  # fmt: skip
