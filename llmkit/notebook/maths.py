@@ -483,7 +483,14 @@ def _is_tex(text: str, opening: str, start: int, end: int) -> bool:
         return False
     if opening == "\\[" and not all(padded):
         return False
-    return opening == "$$" or bool(_TEX.search(between)) or not _WORD.search(between)
+    return _says_something(opening, between)
+
+
+def _says_something(opening: str, between: str) -> bool:
+    """Is there TeX, and not only words? ("[Your name]" may well have been escaped.)"""
+    if opening in ("\\[", "\\(", "$") and _WORD.search(between):
+        return bool(_TEX.search(between))
+    return bool(between.strip())
 
 
 def _on_lines_of_its_own(state: StateBlock, start: int, last: int, silent: bool) -> bool:
@@ -509,7 +516,7 @@ def _on_lines_of_its_own(state: StateBlock, start: int, last: int, silent: bool)
 
 def _keep(state: StateBlock, start: int, end: int, opening: str, *, silent: bool) -> bool:
     written = state.getLines(start, end, state.blkIndent, False).strip()
-    if len(written) > LONGEST or (opening in _CLOSE and not inside(written).strip()):
+    if len(written) > LONGEST or not _says_something(opening, inside(written)):
         return False
     if not silent:
         token = state.push("maths_block", "", 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: An exclamation mark would make an image of the link that follows it.
 _ACTIVE = re.compile(r"[\\`*_\[\]$~|]|!\Z")
-_LINE_START = re.compile(r"^(\s*)(?:([-+=#])|(\d{1,9})([.)])|\\\[)", re.MULTILINE)
+_LINE_START = re.compile(r"^(\s*)(?:([-+=#])|(\d{1,9})([.)]))", re.MULTILINE)
 _AUTOLINK = re.compile(r"\b(https?|ftp|www|mailto)(:|\.)", re.IGNORECASE)
 
 
@@ -166,16 +166,14 @@ def _inline(token: Token, *, in_table: bool = False) -> str:
 
 
 def _quiet_start(match: re.Match[str]) -> str:
-    """A line of a paragraph must not begin a list, a rule, an underlined heading or a formula."""
+    """A line of a paragraph must not begin a list, a rule or an underlined heading."""
     blank, sign, digits, dot = match.groups()
-    if sign is None and digits is None:
-        return f"{blank}&#91;"  # an escaped bracket would begin maths
     return f"{blank}\\{sign}" if sign else f"{blank}{digits}\\{dot}"
 
 
 def _escaped(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = _ACTIVE.sub(lambda found: "\\" + found[0], text).replace("\\[ ", "&#91; ")
+    text = _ACTIVE.sub(lambda found: "\\" + found[0], text)
     # Some renderers make links of bare addresses; an address that is only text stays text.
     return _AUTOLINK.sub(lambda found: f"{found[1]}{'&#58;' if found[2] == ':' else '&#46;'}", text)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
-from conftest import samples
 
 from llmkit.core.errors import LLMKitError
 from llmkit.core.messages import Message
@@ -19,6 +20,8 @@ from llmkit.notebook.listing import Listing
 from llmkit.notebook.progress import ProgressLine
 from llmkit.notebook.report import report_bundle
 
+DATA = Path(__file__).parent / "data"
+HOSTILE = [json.loads(line) for line in (DATA / "hostile.jsonl").read_text("utf-8").splitlines()]
 ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -44,14 +47,14 @@ def under_way(text: str) -> str:
 
 @pytest.mark.parametrize("shown", [listed, reported, differing, checked, under_way])
 def test_hostile_text_does_nothing_in_it(shown, look):
-    for text in samples("hostile"):
+    for text in HOSTILE:
         page = look(shown(text))
         assert set(page.faults) <= {"<b>", "<ins>", "th scope=", "th colspan="}, text
         assert not ACTING.search("".join(page.words)), text
 
 
 def test_an_error_that_repeats_hostile_text_moves_no_cursor():
-    for text in samples("hostile"):
+    for text in HOSTILE:
         error = LLMKitError(text, why=text, hint=text, partial=Reply(Message.assistant(text)))
         told = "\n".join(error._render_traceback_())
         assert not ACTING.search(re.sub("\x1b\\[[0-9;]*m", "", told)), text

@@ -32,6 +32,7 @@ WORDS = [
     "US$5/US$6, $5-$6, $5 and 6$",
     "echo $HOME/bin:$PATH and $A_B,$C",
     r"escaped \$x\$ and \[1\] and \(see below\)",
+    "Kind regards,\n\\[Your name\\]",
     "`$x$` and ``\\(y\\)``",
     "```\n$x$\n```",
     "    $$ x $$",
