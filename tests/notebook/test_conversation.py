@@ -253,7 +253,7 @@ def test_a_chat_of_python_and_a_conversation_of_cells_read_each_others_files(ker
     assert questions(kernel, "grown") == ["one", "two"]
 
 
-@pytest.mark.parametrize("words", ["export talk.txt", "load nothing.json", "export no/where.md"])
+@pytest.mark.parametrize("words", ["export talk.txt", "load nothing.json", "export /dev/null/where.md"])
 def test_what_cannot_be_kept_or_loaded_is_told(kernel, words):
     ask(kernel, "one")
     ran = kernel.run(f"%llm chat {words}")
