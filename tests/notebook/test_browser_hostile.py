@@ -36,6 +36,7 @@ FORBIDDEN = """() => [...document.querySelectorAll('.llmkit-reply *, .llmkit-com
     || (node.tagName === 'A' && !/^(https?|mailto):/i.test(node.getAttribute('href') ?? ''))
     || node.tagName.startsWith('MJX')).map(node => node.outerHTML)"""
 LOAD = """%load_ext llmkit
+%config LLMKit.maths = True
 import json, llmkit, llmkit.sim
 from pathlib import Path
 from IPython.display import display
