@@ -3,39 +3,22 @@
     python -m benchmarks.compare_page [--panes 8] [--rate 200] [--seconds 20] [--screenshots FOLDER] [--json]
 
 The simulator streams into ``llmkit.compare(..., block=False)``; a page of Chromium watches. Halfway a reader scrolls
-one pane up, stops another, and runs a cell. Printed: messages and bytes on the websocket, the page's busy time
-(``TaskDuration``, as processor time: what other programs take is not the page's doing) as a share of all the time,
-gaps between frames, whether any word was lost, whether the reader kept the place, and whether the other cell ran.
+one pane up, stops another, and runs a cell. Printed: messages and bytes on the websocket, the page's task time
+(``TaskDuration``) as a share of all the time, by the clock and as processor time (what other programs take is not the
+page's doing), gaps between frames, whether any word was lost, whether the reader kept the place, and whether the other cell ran.
 A machine with other work to do shows larger gaps.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
 import re
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[1] / "tests" / "notebook"
-KINDS = ("display_data", "update_display_data", "comm_open", "comm_msg", "comm_close", "stream")
+from benchmarks.browser import FRAMES, KINDS, Work, helpers, opened_lab
 
-WATCH = """() => {
-  const seen = window.seen = { gaps: [], long: [] };
-  let before = performance.now();
-  const frame = () => {
-    const now = performance.now();
-    seen.gaps.push(now - before); before = now;
-    seen.next = requestAnimationFrame(frame);
-  };
-  seen.next = requestAnimationFrame(frame);
-  new PerformanceObserver(list => seen.long.push(...list.getEntries().map(e => e.duration))).observe({ type: "longtask" });
-}"""
 GOING = "() => !document.querySelector('.llmkit-cmp-progress') || document.querySelector('.llmkit-cmp-progress').hidden"
 TEXTS = "import json; print(json.dumps([[cell.status, cell.text] for cell in cmp]))"
 
@@ -50,7 +33,7 @@ def measure(
     pictures: Path | None = None,
 ) -> dict[str, Any]:
     """Compare so many answers in a new notebook, and say what the page had to do for it."""
-    module = importlib.import_module("lab")
+    module = helpers()
     tokens = int(rate * seconds)
     models = [f"sim/bench:tokens={tokens + n},rate={rate:g},ttft=0" for n in range(panes)]
     ask = f"cmp = llmkit.compare('Tell me all about it.', {models!r}, block=False, max_tokens=100_000)"
@@ -58,10 +41,8 @@ def measure(
     with module.opened(browser, lab, cells, "compare.ipynb") as book:
         page = book.page
         book.run(0)
-        devtools = page.context.new_cdp_session(page)
-        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        page.evaluate(WATCH)
-        before = _busy(devtools)
+        page.evaluate(FRAMES)
+        work = Work(page)
         book.frames.clear()
         began = page.evaluate("performance.now()")
         book.start(1)
@@ -78,7 +59,7 @@ def measure(
             page.screenshot(path=pictures / "compare-streaming.png")
         page.wait_for_function(GOING, polling=500, timeout=120_000)
         took = (page.evaluate("performance.now()") - began) / 1000
-        busy = _busy(devtools) - before
+        own, wall = work.seconds("own"), work.seconds("wall")
         seen = page.evaluate("cancelAnimationFrame(window.seen.next), window.seen")
         size, messages = sum(map(len, book.frames)), book.messages(*KINDS)
         page.wait_for_timeout(500)
@@ -102,7 +83,8 @@ def measure(
         "messages": messages,
         "messages a second": round(messages / took, 1),
         "MB": round(size / 1e6, 2),
-        "page busy %": round(100 * busy / took, 1),
+        "page tasks %": round(100 * wall / took, 1),
+        "page tasks, own time %": round(100 * own / took, 1),
         "gaps > 50 ms": sum(gap > 50 for gap in gaps),
         "gaps > 200 ms": sum(gap > 200 for gap in gaps),
         "longest gap ms": round(gaps[-1]),
@@ -126,11 +108,6 @@ def _same(one: list[str], other: list[str]) -> bool:
     return bool(one) and one == other
 
 
-def _busy(devtools: Any) -> float:
-    metrics = devtools.send("Performance.getMetrics")["metrics"]
-    return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -142,33 +119,17 @@ def main() -> None:
     parser.add_argument("--screenshots", type=Path, help="a folder for pictures")
     parser.add_argument("--json", action="store_true", help="machine-readable")
     asked = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        sys.exit("This needs a Chromium on the PATH.")
-    from playwright.sync_api import sync_playwright
-
-    sys.path.insert(0, str(TESTS))
-    lab_module = importlib.import_module("lab")
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    with tempfile.TemporaryDirectory(prefix="llmkit-benchmark-") as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=lab_module.FLAGS)
-        lab = lab_module.Lab(
-            Path(home), {**environment, "LLMKIT_HOME": f"{home}/llmkit", "LLMKIT_DISPLAY": "live"}
+    with opened_lab() as (browser, lab):
+        found = measure(
+            browser,
+            lab,
+            panes=asked.panes,
+            rate=asked.rate,
+            seconds=asked.seconds,
+            pictures=asked.screenshots,
         )
-        try:
-            found = measure(
-                browser,
-                lab,
-                panes=asked.panes,
-                rate=asked.rate,
-                seconds=asked.seconds,
-                pictures=asked.screenshots,
-            )
-            told = "\n".join(f"  {what:28}{value!s:>14}" for what, value in found.items())
-            print(json.dumps(found) if asked.json else told, flush=True)
-        finally:
-            lab.close()
-            browser.close()
+    told = "\n".join(f"  {what:28}{value!s:>14}" for what, value in found.items())
+    print(json.dumps(found) if asked.json else told, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,12 @@ the longest task in the page's own time on a processor, which other work does no
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[1] / "tests" / "notebook"
-KINDS = ("display_data", "update_display_data", "comm_open", "comm_msg", "comm_close", "stream")
+from benchmarks.browser import FRAMES, KINDS, Work, helpers, opened_lab
+
 END = "ThisIsTheEnd"
 
 _PROSE = "The quick brown fox **jumps** over the lazy dog, and then it `returns` to where it began. "
@@ -42,16 +37,9 @@ SHAPES = {
     "table": (_HEAD, _TABLE, ""),
 }
 
+#: Notes when the whole text stood on the page, and when its final form did.
 WATCH = """end => {
-  const seen = window.seen = { gaps: [], long: [], done: 0, swapped: 0 };
-  let before = performance.now();
-  const frame = () => {
-    const now = performance.now();
-    seen.gaps.push(now - before); before = now;
-    seen.next = requestAnimationFrame(frame);
-  };
-  seen.next = requestAnimationFrame(frame);
-  new PerformanceObserver(list => seen.long.push(...list.getEntries().map(e => e.duration))).observe({ type: "longtask" });
+  const seen = Object.assign(window.seen, { done: 0, swapped: 0 });
   new MutationObserver(() => {
     if (seen.swapped) return;
     const words = document.querySelector(".jp-OutputArea .llmkit-md");
@@ -91,17 +79,16 @@ def measure(
     picture: Path | None = None,
 ) -> dict[str, float]:
     """Stream one such answer into a cell of a new notebook, and say what the page had to do for it."""
-    opened, code = importlib.import_module("lab").opened, importlib.import_module("lab").code
+    opened, code = helpers().opened, helpers().code
     text = answer(shape, tokens)
     (lab.books / "answer.md").write_text(text, "utf-8")
     load = LOAD if pane else f"{LOAD}\n%config LLMKit.display = 'html'"
     ask = f"%%llm sim/bench:rate={rate:g},ttft=0,tokens=1000000 --max-tokens 100000\nSay it."
     with opened(browser, lab, code(load, ask, ENDED), "page.ipynb") as book:
         book.run(0)
-        devtools = book.page.context.new_cdp_session(book.page)
-        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+        book.page.evaluate(FRAMES)
         book.page.evaluate(WATCH, END)
-        before = _busy(devtools)
+        work = Work(book.page)
         browser.start_tracing(page=book.page, categories=["toplevel"])
         book.frames.clear()
         book.start(1)
@@ -109,7 +96,7 @@ def measure(
         # Looking from outside costs the page time as well, so it is asked seldom.
         book.page.wait_for_function("() => window.seen.swapped", polling=500, timeout=120_000)
         took = (book.page.evaluate("performance.now()") - began) / 1000
-        busy = _busy(devtools) - before
+        busy = work.seconds("own")
         longest = _longest_task(browser.stop_tracing())
         seen = book.page.evaluate("cancelAnimationFrame(window.seen.next), window.seen")
         size, messages = sum(map(len, book.frames)), book.messages(*KINDS)
@@ -136,11 +123,6 @@ def measure(
         "final form after ms": round(seen["swapped"] - ended),
         "times in what is saved": plain.count(END),
     }
-
-
-def _busy(devtools: Any) -> float:
-    metrics = devtools.send("Performance.getMetrics")["metrics"]
-    return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
 def _longest_task(trace: bytes) -> float:
@@ -170,42 +152,24 @@ def main() -> None:
     parser.add_argument("--screenshots", type=Path, help="a folder for a picture of each")
     parser.add_argument("--json", action="store_true", help="machine-readable")
     asked = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        sys.exit("This needs a Chromium on the PATH.")
-    from playwright.sync_api import sync_playwright
-
-    sys.path.insert(0, str(TESTS))
-    lab_module = importlib.import_module("lab")
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     shapes = list(SHAPES) if asked.shape == "all" else [asked.shape]
     ways = [True] if asked.with_pane else [False] if asked.without_pane else [True, False]
-    with tempfile.TemporaryDirectory(prefix="llmkit-benchmark-") as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=lab_module.FLAGS)
-        lab = lab_module.Lab(
-            Path(home), {**environment, "LLMKIT_HOME": f"{home}/llmkit", "LLMKIT_DISPLAY": "live"}
-        )
-        try:
-            for shape in shapes:
-                for pane in ways:
-                    name = f"{shape}-{'pane' if pane else 'html'}"
-                    picture = asked.screenshots / f"{name}.png" if asked.screenshots else None
-                    found = measure(
-                        browser,
-                        lab,
-                        shape=shape,
-                        tokens=asked.tokens,
-                        rate=asked.rate,
-                        pane=pane,
-                        picture=picture,
-                    )
-                    told = "\n".join(f"  {what:24}{value:>12,}" for what, value in found.items())
-                    print(
-                        json.dumps({"name": name, **found}) if asked.json else f"{name}\n{told}", flush=True
-                    )
-        finally:
-            lab.close()
-            browser.close()
+    with opened_lab() as (browser, lab):
+        for shape in shapes:
+            for pane in ways:
+                name = f"{shape}-{'pane' if pane else 'html'}"
+                picture = asked.screenshots / f"{name}.png" if asked.screenshots else None
+                found = measure(
+                    browser,
+                    lab,
+                    shape=shape,
+                    tokens=asked.tokens,
+                    rate=asked.rate,
+                    pane=pane,
+                    picture=picture,
+                )
+                told = "\n".join(f"  {what:24}{value:>12,}" for what, value in found.items())
+                print(json.dumps({"name": name, **found}) if asked.json else f"{name}\n{told}", flush=True)
 
 
 if __name__ == "__main__":
