@@ -52,6 +52,23 @@ PRICE = "It costs $5, not $6."
 KEPT = "for text in payloads:\n    display(Reply(Message.assistant(text), model=text))"
 STREAMED = "%%llm sim/bench:rate=700,ttft=0,tokens=1000000 --max-tokens 60000\nSay it."
 COMPARED = "llmkit.compare('Say it.', models=['sim/bench:rate=2000,ttft=0', 'sim/bench:rate=1500,ttft=0'], max_tokens=60000)"  # fmt: skip
+#: Payloads as questions, models, system prompts, answers and errors: titles, cells of the table, notes, reasons.
+GRID = """from llmkit.errors import ServerError
+from llmkit.jobs.compare import Comparison
+from llmkit.jobs.grid import Cell, Question
+from llmkit.jobs.pump import Errand
+acting = [text for text in payloads if "alert(1)" in text and len(text) < 150][:24]
+def told(text, failed):
+    reply = Reply(Message.assistant(text), model=text, complete=not failed)
+    return Errand(None, "error" if failed else "ok", reply, ServerError(text, why=text) if failed else None)
+grid = Comparison([
+    Cell(2 * n + m, Question(text, text, model, text, place=n), told(text, failed=m == 1 and n % 2))
+    for n, text in enumerate(acting) for m, model in enumerate(acting[:2])])
+grid.start()"""
+CHROME = """() => [...document.querySelectorAll('.llmkit-cmp *')].filter(node =>
+    ['SCRIPT', 'IMG', 'IFRAME', 'FORM', 'SVG', 'MATH', 'OBJECT', 'EMBED', 'LINK', 'STYLE', 'VIDEO', 'AUDIO', 'BASE',
+     'META'].includes(node.tagName.toUpperCase()) || node.tagName.startsWith('MJX')
+    || [...node.attributes].some(a => a.name.startsWith('on'))).map(node => node.outerHTML)"""
 HTML = "%config LLMKit.display = 'html'"
 
 
@@ -103,7 +120,7 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
         assert len(texts) > 200
         assert sum(str(port) in text for text in texts) > 70
         (lab.books / "payloads.json").write_text(json.dumps(texts), "utf-8")
-        cells = code(LOAD, KEPT, STREAMED, HTML, STREAMED, COMPARED)
+        cells = code(LOAD, KEPT, STREAMED, HTML, STREAMED, COMPARED, GRID)
         with opened(browser, lab, cells, "hostile.ipynb", trap=TRAP) as book:
             book.run(0)
             book.run(1)
@@ -115,16 +132,26 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
             book.page.screenshot(path=screenshots / "hostile-pane.png")
             streaming = book.page.locator(".llmkit-pane").inner_text()
             assert book.page.evaluate(FORBIDDEN) == []
-            for at in (2, 3, 4, 5):
+            for at in (2, 3, 4, 5, 6):
                 book.finish(at) if at == 2 else book.run(at)
                 assert book.page.evaluate(FORBIDDEN) == []
             assert "alert(1)" in streaming
-            living = book.page.locator(".llmkit-cmp")
+            living = book.page.locator(".llmkit-cmp").first
             assert "alert(1)" in living.locator(".llmkit-cmp-body").first.inner_text()
             living.get_by_text("Differences", exact=True).click()
             living.locator(".llmkit-diff").wait_for(timeout=60_000)
             assert book.page.evaluate(FORBIDDEN) == []
-            assert PRICE in book.page.locator(".llmkit-compare").last.inner_text()  # no maths is made of it
+            grid = book.page.locator(".llmkit-cmp").last
+            assert grid.locator(".llmkit-cmp-mark").count() == 48
+            for seen in (".llmkit-cmp-matrix", ".llmkit-cmp-name", ".llmkit-cmp-prompt", ".llmkit-cmp-label"):
+                assert "alert(1)" in grid.locator(seen).first.inner_text()
+            grid.locator(".llmkit-cmp-mark").nth(3).click()
+            grid.locator("[data-status=error] .llmkit-cmp-wrong").get_by_text("alert(1)").wait_for(
+                timeout=20_000
+            )
+            assert book.page.evaluate(FORBIDDEN) == []
+            assert book.page.evaluate(CHROME) == []
+            assert PRICE in book.page.locator(".llmkit-compare").nth(0).inner_text()  # no maths is made of it
             assert book.page.locator(".llmkit-reply").count() >= len(texts) + 2
             assert book.page.evaluate("window.ran") == 0
             assert elsewhere(book.requests, home) == []
