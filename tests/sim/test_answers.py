@@ -120,6 +120,8 @@ def test_the_same_request_gets_the_same_answer_and_the_seed_matters() -> None:
 def test_it_remembers_the_conversation() -> None:
     turns = (Turn("user", "Hi, my name is Ada"), Turn("assistant", "Hello"), Turn("user", "What is my name?"))
     assert said("", turns=turns) == "Your name is **Ada**."
+    turns = (Turn("user", "My name is Bo."), Turn("assistant", "Hello"), Turn("user", "What is my name?"))
+    assert said("", turns=turns) == "Your name is **Bo**."
     turns = (Turn("user", "I like tea"), Turn("assistant", "Good"), Turn("user", "What did I just say?"))
     assert "I like tea" in said("", turns=turns)
 
