@@ -147,8 +147,12 @@ def _worded(body: dict[str, Any], request: Request, known: ModelFacts) -> tuple[
     """The body with a word of effort that this model takes."""
     think = request.options.think
     words = efforts.words(known.name)
-    if think is None or words is None:
+    if think is None:
         return body, []
+    if words is None:
+        return body, _of_budget(think, body, known.name)
+    if "max" in (known.efforts or ()):  # newer than the rules by name
+        words = tuple(dict.fromkeys((*words, "max")))
     for path in _EFFORTS:
         *way, last = path
         inner: Any = body
@@ -156,11 +160,21 @@ def _worded(body: dict[str, Any], request: Request, known: ModelFacts) -> tuple[
             inner = inner.get(step) if isinstance(inner, Mapping) else None
         if not isinstance(inner, dict) or not isinstance(asked := inner.get(last), str):
             continue
-        word = efforts.nearest(asked.lower(), words)
+        word = words[-1] if think == "max" else efforts.nearest(asked.lower(), words)
         if word != asked.lower():
             inner[last] = word.upper() if asked.isupper() else word
         return body, _remarks(think, word, f"{known.name}")
     return body, []
+
+
+def _of_budget(think: str | int, body: Mapping[str, Any], model: str) -> list[str]:
+    """What to know where thinking can't be turned off, only told to be short (Gemini 2.5 Pro)."""
+    config = body.get("generationConfig")
+    thinking = config.get("thinkingConfig") if isinstance(config, Mapping) else None
+    budget = thinking.get("thinkingBudget") if isinstance(thinking, Mapping) else None
+    if think != "off" or not budget:
+        return []
+    return [f"{model} always thinks; it is told to think little ({budget} tokens)."]
 
 
 def _remarks(think: str | int, word: str, model: str) -> list[str]:

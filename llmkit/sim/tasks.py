@@ -125,7 +125,9 @@ def _remember(brief: Brief) -> Draft | None:
     if "name" in brief.lower:
         for text in reversed(said):
             if (
-                match := re.search(r"\b[Mm]y name(?: is|'s)\s+([A-Z][\w-]+)|\bI(?:'m| am)\s+([A-Z][\w-]+)", text)
+                match := re.search(
+                    r"\b[Mm]y name(?: is|'s)\s+([A-Z][\w-]+)|\bI(?:'m| am)\s+([A-Z][\w-]+)", text
+                )
             ) is not None:
                 return Draft(f"Your name is **{match[1] or match[2]}**.", exact=True)
         return Draft("You haven't told me your name yet.", exact=True)

@@ -43,7 +43,8 @@ _LEVELS: Mapping[str, str] = {
     "high": "HIGH",
     "max": "HIGH",
 }
-_LEAST_OF_PRO = 128
+#: 2.5 Pro takes budgets of 128 to 32,768 tokens, 2.5 Flash up to 24,576 (Google's guide to thinking).
+_LEAST_OF_PRO, _MOST_OF_PRO = 128, 32_768
 #: Models that refuse a tool call of the history without a signature; the word stands for calls that
 #: have none because another model made them.
 _SIGNING = re.compile(r"gemini-[3-9]")
@@ -109,9 +110,10 @@ def _thinking(think: str | int, model: str) -> dict[str, Any]:
     if not _BUDGETED.search(model):
         return {"thinkingLevel": _LEVELS[think], "includeThoughts": shown}
     budget = _BUDGETS[think]
-    # The larger models of that time always think a little.
+    if "-pro" in model:  # the larger models of that time always think a little, and may think longer
+        budget = _MOST_OF_PRO if think == "max" else max(budget, _LEAST_OF_PRO)
     return {
-        "thinkingBudget": max(budget, _LEAST_OF_PRO) if "-pro" in model else budget,
+        "thinkingBudget": budget,
         "includeThoughts": shown,
     }
 
