@@ -50,7 +50,7 @@ BILLS: Final = (
     Bill(
         name="OpenAI",
         providers=("openai",),
-        known_by=("amount_value", "start_time"),
+        known_by=("amount_value",),
         day=("start_time_iso", "start_time"),
         cost=("amount_value",),
         item=("line_item",),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.sums import by
+from llmkit.ledger.words import attempts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,7 @@ def forecast(frame: pd.DataFrame, *, days: int = 30, now: datetime | None = None
             f"Only {len(span)} whole day{'s' if len(span) > 1 else ''} of history: take it as a guess."
         )
     if unpriced:
-        notes.append(f"The cost of {unpriced:,} attempts is unknown and not in it.")
+        notes.append(f"The cost of {attempts(unpriced)} is unknown and not in it.")
     return Forecast(
         **known,
         expected=float(draws.mean()),

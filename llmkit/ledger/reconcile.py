@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.bills import BILLS, Bill
 from llmkit.ledger.frame import pandas
+from llmkit.ledger.words import attempts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ class Reconciliation:
                 f"Credits of ${-self.credits:.4f} were taken off the bill; they are not in these figures."
             )
         if self.unpriced:
-            lines.append(f"The cost of {self.unpriced:,} attempts in that time is unknown and not in it.")
+            lines.append(f"The cost of {attempts(self.unpriced)} in that time is unknown and not in it.")
         if self.skipped:
             lines.append(f"{self.skipped:,} lines of the bill had no date or no cost that could be read.")
         return "\n".join(lines)

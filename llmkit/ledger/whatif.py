@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmkit.core.errors import UnknownModel
 from llmkit.ledger.sums import exact_sums
+from llmkit.ledger.words import attempts
 from llmkit.models import aliases, catalogue
 from llmkit.models.bulk import price_many
 from llmkit.models.prices import Overrides
@@ -52,7 +53,7 @@ class WhatIf:
             return "There are no attempts to price."
         share = f" ({self.instead / self.cost - 1:+.0%})" if self.cost else ""
         lines = [
-            f"{self.attempts:,} attempts cost ${float(self.cost):.4f}; with {self.model} they would have cost "
+            f"{attempts(self.attempts)} cost ${float(self.cost):.4f}; with {self.model} they would have cost "
             f"${float(self.instead):.4f}{share}, for the same tokens.",
             *(f"Left out: {count:,}. {why}" for why, count in self.skipped.items()),
         ]

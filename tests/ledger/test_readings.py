@@ -81,7 +81,7 @@ def test_a_forecast_from_little_says_so(ledger):
     add(ledger, at=NOON - timedelta(days=1), cost=None)
     told = forecast(usage(ledger), now=NOON)
     assert "Only 2 whole days" in told.note
-    assert "1 attempts is unknown" in told.note
+    assert "1 attempt is unknown" in told.note
     with pytest.raises(BadRequest):
         accounts(ledger).forecast(days=0)
 
