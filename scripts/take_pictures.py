@@ -39,7 +39,8 @@ def stop(browser: Any, lab: Lab) -> None:
 
 def streaming(browser: Any, lab: Lab) -> None:
     """An answer as it grows, until its Stop button is clicked: a picture that moves, at the pace of the page."""
-    with opened(browser, lab, code(LOAD, "%%llm sage -o sky\nWhy is the sky blue?")) as book:
+    warm = f"{LOAD}\n%llm -q -m swift --no-history Hello"  # so that the clock of the picture is an answer's alone
+    with opened(browser, lab, code(warm, "%%llm sage -o sky\nWhy is the sky blue?")) as book:
         book.run(0)
         page, cell = book.page, book.cell(1)
         page.set_viewport_size({"width": 1000, "height": 900})

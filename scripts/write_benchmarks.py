@@ -24,10 +24,16 @@ WIRES = {
 }  # fmt: skip
 #: (benchmark, its options here, its options when quick)
 RUNS = {
-    "token_path": (("--json",), ("--json", "--tokens", "3000", "--rounds", "1")),
-    "concurrency": (("--json",), ("--json", "--requests", "100", "--concurrency", "50", "--rounds", "1")),
+    "token_path": (
+        ("--json", "--tokens", "10000", "--rounds", "2"),
+        ("--json", "--tokens", "3000", "--rounds", "1"),
+    ),
+    "concurrency": (
+        ("--json", "--requests", "300", "--rounds", "2"),
+        ("--json", "--requests", "100", "--rounds", "1"),
+    ),
     "ledger": (
-        ("--json", "--rows", "300000", "--rounds", "1"),
+        ("--json", "--rows", "200000", "--rounds", "1"),
         ("--json", "--rows", "50000", "--rounds", "1"),
     ),
     "compare_grid": (("--json",), ("--json",)),
