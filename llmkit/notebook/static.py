@@ -13,6 +13,7 @@ from llmkit.core.reply import Step
 from llmkit.notebook.look import AMBER, LINE, PANEL, QUIET
 from llmkit.notebook.rounds import by_the_provider, tool_html, used
 from llmkit.notebook.safe import escape, to_html, to_markdown, to_text
+from llmkit.providers.keys import mask
 
 if TYPE_CHECKING:
     from llmkit.core.reply import Reply
@@ -57,11 +58,14 @@ def reply_bundle(reply: Reply, mark: str = "", more: str = "") -> dict[str, str]
     from llmkit.notebook.defaults import maths_asked  # which needs those who need this
 
     said, typeset = mark or what_is_missing(reply), maths_asked()
-    return {
+    forms = {
         "text/plain": plain(reply, said, more),
         "text/markdown": _markdown(reply, said, more, typeset=typeset),
         "text/html": _html(reply, said, more, typeset=typeset),
     }
+    return {
+        kind: mask(form) for kind, form in forms.items()
+    }  # a model may repeat a key, and a notebook is passed on
 
 
 def what_is_missing(reply: Reply) -> str:

@@ -155,3 +155,11 @@ def test_what_the_providers_own_tools_did_stands_before_the_words(look):
     assert page.faults == []
     assert bundle["text/html"].index("web_search") < bundle["text/html"].index("Blue.")
     assert "web_search" in bundle["text/markdown"]
+
+
+def test_a_key_that_a_model_repeats_is_not_kept(monkeypatch):
+    key = "made-up-key-0123456789-of-a-test"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    said = f"Your key is {key}, and `{key}`."
+    shown = reply_bundle(Reply(Message("assistant", (ThinkingPart(said), TextPart(said))), model=f"m {key}"))
+    assert all(key not in form and "Your key is" in form for form in shown.values())
