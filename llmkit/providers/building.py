@@ -206,8 +206,8 @@ def key_of(given: Any, env: tuple[str, ...], *, needed: bool) -> tuple[Key, str 
         # the config names it.
         return Key(env=env, literal=given, needed=needed), None
     name, _, otherwise = reference.groups()
-    if otherwise is None:
-        return Key(env=(name,), needed=needed), name
+    if otherwise is None:  # who names a variable means a key, also where a server might do without
+        return Key(env=(name,)), name
     return Key(fetch=_or_else(name, otherwise), needed=needed and bool(otherwise)), name
 
 

@@ -70,3 +70,19 @@ def test_a_provider_that_echoes_the_key_is_masked(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     assert SECRET in known_secrets()
     assert mask(f"Incorrect API key provided: {SECRET}.") == "Incorrect API key provided: •••."
+
+
+@pytest.mark.parametrize("kind", ["compatible", "vllm", "openai"])
+def test_a_key_that_a_configuration_names_is_needed_also_where_a_server_might_do_without(kind: str) -> None:
+    def asked(key: str) -> llmkit.LLMKitError:
+        mine = {"type": kind, "base_url": "http://127.0.0.1:9/v1", "api_key": key}
+        with pytest.raises(llmkit.LLMKitError) as caught:
+            llmkit.Session({"providers": {"mine": mine}}).ask(
+                "hello", model="mine/any", signal=llmkit.Signal.timeout(5)
+            )
+        return caught.value
+
+    missing = asked("${NO_SUCH_KEY_OF_MINE}")
+    assert isinstance(missing, MissingKey)
+    assert "NO_SUCH_KEY_OF_MINE is not set" in str(missing)
+    assert not isinstance(asked("${NO_SUCH_KEY_OF_MINE:-none}"), MissingKey)
