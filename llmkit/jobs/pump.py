@@ -148,6 +148,7 @@ class Pump:
         self.stop = stop
         self.watcher = watcher
         self.too_many = at_once + 1  # so many calls under way left no money for one more
+        self._place = {errand: place for place, errand in enumerate(self.waiting)}
         self._late: deque[Errand] = deque()
         self._closing = threading.Lock()
         self._closed = False
@@ -191,7 +192,8 @@ class Pump:
         """Take in what was added; is anything left to do? Where nothing is, nothing more is taken in."""
         with self._closing:
             while self._late:
-                self.waiting.append(self._late.popleft())
+                self.waiting.append(late := self._late.popleft())
+                self._place[late] = len(self._place)
             self._closed = not (self.waiting or self.running)
             return not self._closed
 
@@ -249,7 +251,9 @@ class Pump:
         """Keep an errand's last word; one that the calls under way left no money for waits for them."""
         if isinstance(terminal, Failed) and isinstance(terminal.error, BudgetExceeded) and not errand.alone:
             errand.again()
-            self.waiting.appendleft(errand)
+            place = self._place[errand]  # in the order in which they were asked for
+            before = sum(self._place[other] < place for other in self.waiting)
+            self.waiting.insert(before, errand)
             self.too_many = len(self.running)
             return
         errand.end(terminal)

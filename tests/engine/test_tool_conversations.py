@@ -172,7 +172,7 @@ def test_a_tool_that_raises_is_told_to_the_model(session: llmkit.Session, sim: S
     reply = session.ask("1/0?", model="p/sage", tools=[divide])
     (result,) = reply.steps[0].results
     assert result.is_error
-    assert result.content == "ZeroDivisionError: float division by zero"
+    assert result.content.startswith("ZeroDivisionError: ")  # and each Python's own words
     assert "ZeroDivisionError" in results_sent(wire, sim.requests[-1].json)[0]
     assert reply.text == "That can't be done."
 

@@ -117,8 +117,12 @@ def test_a_budget_is_for_the_whole_grid(dear, simulator):
     simulator.reset()
     counted = Budget(220, simulated=True)
     cmp = dear.compare("Why?", MODEL, repeats=6, max_tokens=50, confirm=False, budget=counted)
-    assert [cell.status for cell in cmp] == ["ok", "ok", "refused", "refused", "refused", "refused"]
-    assert all(isinstance(cell.error, BudgetExceeded) for cell in cmp[2:])
+    assert sorted(cell.status for cell in cmp) == [
+        "ok",
+        "ok",
+        *["refused"] * 4,
+    ]  # whoever asks when there is money
+    assert sum(isinstance(cell.error, BudgetExceeded) for cell in cmp) == 4
     assert simulator.attempts == 2
     cmp.rerun(budget=10_000)
     assert {cell.status for cell in cmp} == {"ok"}
