@@ -17,6 +17,8 @@ book.ledger.settle(row, status="ok")"""
 
 
 def test_a_dashboard_is_driven_by_hand_and_kept_as_figures(browser, lab, screenshots):
+    from playwright.sync_api import expect  # it is there if there is a browser
+
     lab.theme("Dark")
     with opened(browser, lab, code(SETUP, CALL)) as book:
         book.page.set_viewport_size({"width": 1180, "height": 1500})
@@ -29,9 +31,9 @@ def test_a_dashboard_is_driven_by_hand_and_kept_as_figures(browser, lab, screens
         book.page.screenshot(path=screenshots / "dashboard.png")
 
         shown.get_by_label("provider").select_option("anthropic")
-        names.filter(has_text="gpt-6-luna").first.wait_for(state="hidden")
+        expect(names).to_have_count(2, timeout=30_000)  # rows change one after the other
         assert set(names.all_inner_texts()) == {"claude-sonnet-5-5", "claude-haiku-5-5"} < set(before[1])
-        assert tiles.inner_text() != before[0]
+        expect(tiles).not_to_have_text(before[0], use_inner_text=True, timeout=30_000)
 
         shown.get_by_label("provider").select_option("openai")  # and one more
         names.filter(has_text="gpt-6-luna").first.wait_for()
