@@ -15,7 +15,7 @@ VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.
 UV      := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 # What tells an install that it is out of date.
 INPUTS  := pyproject.toml uv.lock
-CODE    := llmkit $(wildcard benchmarks) tests
+CODE    := llmkit $(wildcard benchmarks scripts) tests
 TYPED   := llmkit $(wildcard benchmarks) $(wildcard tests/core/typed_*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BENCH   ?= $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))

@@ -16,6 +16,13 @@ from llmkit.sim import Simulator
 WIRES = ("chat", "responses", "anthropic", "gemini")
 TOKENS = 12
 MODEL = f"here/bench:tokens={TOKENS},rate=0,ttft=0"
+#: One transparent pixel.
+PICTURE = llmkit.ImagePart(
+    bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+        "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+    )
+)
 
 
 def provider(url: str, wire: str, **more: Any) -> dict[str, Any]:

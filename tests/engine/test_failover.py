@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from asking import provider
+from asking import PICTURE, provider
 
 import llmkit
 from llmkit.core import errors as e
@@ -16,13 +16,6 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.retry import RetryBudget
 from llmkit.engine.tape import Tape
 from llmkit.sim import Say, Simulator
-
-PICTURE = llmkit.ImagePart(
-    bytes.fromhex(
-        "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-        "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
-    )
-)
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from asking import provider
+from asking import PICTURE, WIRES, provider
 
 import llmkit
 from llmkit.sim import Say, Simulator
-
-WIRES = ("anthropic", "chat", "responses", "gemini")
-PICTURE = llmkit.ImagePart(
-    bytes.fromhex(
-        "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
-        "0000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
-    )
-)
 
 
 @pytest.fixture(scope="module")
