@@ -241,9 +241,10 @@ class TapeMiss(ConfigError):
 
 
 class ProviderError(LLMKitError):
-    """The provider answered with an error."""
+    """The provider answered with an error. ``retry_at`` (a UNIX time) is when it wants us back, if it said so."""
 
     kind = "provider"
+    retry_at: float | None = None
 
 
 class BadRequestError(ProviderError):
@@ -306,11 +307,10 @@ class RedirectRefused(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """429: too fast. ``retry_at`` (a UNIX time) says when the provider wants us back, if it said."""
+    """429: too fast."""
 
     kind = "rate_limit"
     retryable = True
-    retry_at: float | None = None
 
 
 class ConflictError(ProviderError):

@@ -23,6 +23,8 @@ from llmkit.core.errors import BadRequest, BudgetExceeded
 Unknown = Literal["warn", "refuse"]
 _log = logging.getLogger("llmkit.budget")
 THRESHOLDS = (Decimal("0.5"), Decimal("0.8"), Decimal(1))
+#: Spans of time that nothing is counted for.
+_UNCOUNTED = ("minute", "hour", "week", "month", "year")
 _WRITTEN = re.compile(
     r"\$?\s*(?P<usd>[0-9]*\.?[0-9]+)\s*(?:usd|\$)?\s*(?:(?:/|per\s)\s*(?P<per>.+))?", re.IGNORECASE
 )
@@ -66,7 +68,7 @@ class Budget:
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self.limit = _dollars(usd)
-        self.per = per
+        self.per = _span(per)
         if unknown not in ("warn", "refuse"):
             raise BadRequest(
                 f"A budget can't treat unknown prices by {unknown!r}.", hint='Use unknown="warn" or "refuse".'
@@ -100,7 +102,7 @@ class Budget:
                 f"{written!r} is no budget.",
                 hint="Write dollars, and for what: 0.50, 2/day, 5/session, 1/my-tag.",
             )
-        return cls(found["usd"], per=(found["per"] or per).strip())
+        return cls(found["usd"], per=found["per"] or per)
 
     @property
     def of(self) -> str:
@@ -270,6 +272,18 @@ def budget(
         yield made
     finally:
         _active.reset(token)
+
+
+def _span(per: str) -> str:
+    """What a budget is for, if money is counted for that: as a tag's name, a week would never count anything."""
+    per = per.strip()
+    if per.lower().rstrip("s") in _UNCOUNTED:
+        raise BadRequest(
+            f"There is no budget per {per!r}.",
+            why="Money is counted for a day (UTC), for a session, or for calls with a tag.",
+            hint="Write 2/day, 5/session or 1/my-tag.",
+        )
+    return per.lower() if per.lower() in ("day", "session") else per
 
 
 def _dollars(usd: float | str | Decimal) -> Decimal:

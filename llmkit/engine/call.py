@@ -258,7 +258,7 @@ class Call:
         left = self.request.signal.remaining
         if wait is not None and left is not None and wait >= left:
             wait = None
-        if error.retry_after is not None and isinstance(error, e.RateLimited):
+        if error.retry_after is not None and isinstance(error, e.ProviderError):
             error.retry_at = time.time() + error.retry_after
         return wait
 

@@ -53,12 +53,12 @@ class Purse:
         """Set the budget for that, in place of the one before. What was spent before stays spent."""
         budget = Budget(usd, per=per, unknown=unknown, simulated=simulated, on_alert=on_alert)
         with self._lock:
-            before = self._budgets.pop(per, None)
+            before = self._budgets.pop(budget.per, None)
         if before is not None:
             budget.at_least(before.spent)
         with self._lock:
             self._read = None
-            self._budgets[per] = budget
+            self._budgets[budget.per] = budget
         return budget
 
     def remove(self, per: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from llmkit.core.errors import Aborted, BadRequest, ConfigError
+from llmkit.core.errors import Aborted, BadRequest
 from llmkit.core.messages import Message, Part, TextPart
 from llmkit.engine.session import default_session
 from llmkit.engine.structured import Shape
@@ -28,6 +28,7 @@ from llmkit.notebook.commands import read_command
 from llmkit.notebook.consent import Desk, Trust, can_ask, nobody_to_ask
 from llmkit.notebook.conversation import Conversation, Turn, worth_keeping
 from llmkit.notebook.defaults import LLMKit
+from llmkit.notebook.fix import is_model
 from llmkit.notebook.formats import FORMATS, shape_of, value_of
 from llmkit.notebook.inquiry import Inquiry
 from llmkit.notebook.interrupted import Interrupted
@@ -37,6 +38,7 @@ from llmkit.notebook.options import (
     Line,
     count,
     dollars,
+    heat,
     level,
     models,
     positive,
@@ -88,11 +90,11 @@ class LLMMagics(Magics):
     @argument("-m", "--model", help="the model: an alias (sonnet, luna, flash) or provider/model")
     @argument("-s", "--system", help="the system prompt")
     @argument("-o", "--out", metavar="VAR", help="also put the reply into this variable")
-    @argument("--temperature", type=float, metavar="F", help="how freely to choose words")
+    @argument("--temperature", type=heat, metavar="F", help="how freely to choose words")
     @argument("--max-tokens", type=whole, metavar="N", help="the longest answer")
     @argument("--think", type=level, metavar="LEVEL", help=f"{', '.join(THINK)}, or a number of tokens")
     @argument(
-        "-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (may be repeated)"
+        "-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (one or more)"
     )
     @argument("--schema", metavar="VAR", help="a JSON schema, pydantic model or dataclass to follow")
     @argument(
@@ -101,7 +103,7 @@ class LLMMagics(Magics):
         dest="tools",
         action="append",
         metavar="FUNCTION",
-        help="let the model call this function of yours; it asks before (may be repeated)",
+        help="let the model call this function of yours; it asks before (one or more)",
     )
     @argument("--yes-tools", action="store_true", help="let tools run without asking")
     @argument("--max-rounds", type=rounds, metavar="N", help="how often tools may run (10)")
@@ -156,7 +158,7 @@ class LLMMagics(Magics):
             asked, prompt = read_prompt_line(self.llm.parser, line)
             model, prompt = self._named_in(asked, prompt)
         else:
-            asked, prompt = read_line(self.llm.parser, line), cell.removesuffix("\n")
+            asked, prompt = read_line(self.llm.parser, line, is_model), cell.removesuffix("\n")
             model = self._model_of(asked)
         if not prompt.strip():
             raise usage_error("The prompt is empty")
@@ -235,7 +237,7 @@ class LLMMagics(Magics):
     def _named_in(self, asked: Line, prompt: str) -> tuple[str | None, str]:
         """The model for ``%llm``, where the first word may be one if it can be nothing else."""
         first, _, rest = prompt.partition(" ")
-        if asked.model is None and "/" in first and self._knows(first):
+        if asked.model is None and "/" in first and is_model(first):
             return first, rest.lstrip()
         return asked.model or self.defaults.value("model"), prompt
 
@@ -246,13 +248,6 @@ class LLMMagics(Magics):
         if named or asked.several:
             return None, None
         return self.defaults.value("task"), self.defaults.value("strategy")
-
-    def _knows(self, name: str) -> bool:
-        try:
-            default_session().resolve(name)
-        except ConfigError:
-            return False
-        return True
 
     def _inquiry(self, asked: Line, model: str | None, message: Message, before: Conversation) -> Inquiry:
         model = asked.compare[0] if asked.compare else model
@@ -380,7 +375,7 @@ class LLMMagics(Magics):
                     desk.serve(stream, answer.pause)
         except KeyboardInterrupt:
             partial = _last_word(stream)
-            self._keep(partial, out)
+            self._keep(partial, out, ends_well=False)
             add(partial)
             answer.end(partial, "Interrupted. This is the answer as far as it came.")
             raise Interrupted.answer(partial, *([out] if out else []), "_llm") from None
@@ -395,7 +390,7 @@ class LLMMagics(Magics):
         reply = stream.partial
         if error is not None and not isinstance(error, Aborted):
             if has_something(reply):
-                self._keep(reply, out)
+                self._keep(reply, out, ends_well=False)
                 add(reply)
             answer.end(reply, reason(error) if has_something(reply) else "No answer came.")
             kept = f"What came is in {out or '_llm'}." if has_something(reply) else ""
@@ -407,10 +402,12 @@ class LLMMagics(Magics):
         self._shown = (reply, self._ip.execution_count)
         return reply
 
-    def _keep(self, reply: Reply, out: str | None) -> None:
+    def _keep(self, reply: Reply, out: str | None, *, ends_well: bool = True) -> None:
         self._ip.user_ns["_llm"] = reply
         if out:
             self._ip.user_ns[out] = reply
+        if not ends_well and has_something(reply):  # IPython keeps no value of a cell that ends in an error
+            self._ip.displayhook.update_user_ns(reply)
 
     def _make(self, reply: Reply, wanted: str, shape: Shape | None, out: str | None, *, quiet: bool) -> None:
         """Make the answer into what was wanted: in ``_llm_value``, and beside the variable of ``-o``."""

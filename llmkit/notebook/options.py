@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import keyword
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -42,11 +43,9 @@ _NAME = re.compile(r"[\w-]+")
 _MOST_REPEATS = 100
 #: Between models; one within the name of a simulated model (bench:tokens=40,rate=0) is not.
 _COMMA = re.compile(r",(?![a-z]+=)")
-USAGE = (
-    "%%llm [MODEL] [-s SYSTEM] [-c CONVERSATION] [--new | --no-history] [-o VAR] [-a FILE|URL|VAR] "
-    "[--schema VAR] [-t FUNCTION] [--yes-tools] [--max-rounds N] [-f md|text|json|code|df] [--temperature F] [--max-tokens N] [--think LEVEL] [--timeout S] [--budget USD] "
-    "[--tag T] [--task TASK] [--strategy STRATEGY] [--fallback MODEL,MODEL] [--compare MODEL,MODEL] [--repeat N] [--bg] [--raw] [--dry-run] [-q]"
-)
+USAGE = "%%llm [MODEL] [OPTION …], and the prompt below it. %%llm? shows every option, %llm help every command."
+#: Options that take all the words after them, up to the next option or the model.
+_GREEDY = ("-a", "--attach", "-t", "--tool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +87,25 @@ class Line:
         return bool(self.compare) or self.repeat is not None
 
 
-def read_line(parser: MagicArgumentParser, line: str) -> Line:
+def read_line(
+    parser: MagicArgumentParser, line: str, is_model: Callable[[str], bool] = lambda _: False
+) -> Line:
     """The line of a cell: options and a model. Whatever is wrong with it is one sentence and the usage.
+
+    ``is_model`` tells the model from what else may follow ``-a`` or ``-t``.
 
     >>> from llmkit.notebook.magics import LLMMagics
     >>> read_line(LLMMagics.llm.parser, "sonnet -s 'Be terse' -o sky").system
     'Be terse'
     """
     try:
-        parsed = parser.parse_args(shlex.split(line))
+        words = shlex.split(line)
     except ValueError as error:  # an unclosed quote
         raise usage_error(f"{error}.") from None
+    try:
+        parsed = parser.parse_args(_spread(words, is_model))
     except UsageError as error:
-        raise usage_error(f"{str(error).rstrip('.')}. {_meant(shlex.split(line))}") from None
+        raise usage_error(f"{str(error).rstrip('.')}. {_meant(words)}") from None
     values = vars(parsed)
     if (name := values["conversation"]) is not None and not is_name(name):
         raise usage_error(f"-c takes the name of a conversation (letters, digits, - and _), not {name!r}")
@@ -111,6 +116,23 @@ def read_line(parser: MagicArgumentParser, line: str) -> Line:
     if (odd := _at_odds(asked)) is not None:
         raise usage_error(f"{odd[0]} does not go with {odd[1]}")
     return asked
+
+
+def _spread(words: list[str], is_model: Callable[[str], bool]) -> list[str]:
+    """``-a one two`` as ``-a one -a two``, which is how argparse leaves the model alone."""
+    out: list[str] = []
+    greedy = ""
+    for before, word in zip(["", *words], words, strict=False):
+        if word.startswith("-") and word != "-":
+            greedy = ""
+        elif before in _GREEDY:
+            greedy = before
+        elif greedy and not is_model(word):
+            out.append(greedy)
+        else:
+            greedy = ""
+        out.append(word)
+    return out
 
 
 def _at_odds(asked: Line) -> tuple[str, str] | None:
@@ -182,9 +204,9 @@ def read_prompt_line(parser: MagicArgumentParser, line: str) -> tuple[Line, str]
 
 
 def usage_error(what: str, usage: str = USAGE) -> UsageError:
-    """One line that says what is wrong and how it is written."""
+    """What is wrong, that nothing came of it, and how it is written."""
     said = f"{what[:1].upper()}{what[1:]}".rstrip(". ")
-    return UsageError(f"{said}{'' if said.endswith('?') else '.'} Usage: {usage}")
+    return UsageError(f"{said}{'' if said.endswith('?') else '.'}\nNothing was sent.\nUsage: {usage}")
 
 
 def is_name(text: str) -> bool:
@@ -192,44 +214,31 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def positive(text: str) -> float:
-    """A number of seconds."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return number
+def _number(kind: Callable[[str], Any], words: str, fits: Callable[[Any], bool]) -> Callable[[str], Any]:
+    """A reader of numbers that says in words what it takes."""
+
+    def read(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = None
+        if number is None or not fits(number):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+        return number
+
+    return read
 
 
-def dollars(text: str) -> float:
-    """An amount of money."""
-    number = float(text.removeprefix("$"))
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of dollars above 0")
-    return number
+def _in_dollars(text: str) -> float:
+    return float(text.removeprefix("$"))
 
 
-def whole(text: str) -> int:
-    """A number of tokens."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens above 0")
-    return number
-
-
-def rounds(text: str) -> int:
-    """How often tools may run."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rounds above 0")
-    return number
-
-
-def count(text: str) -> int:
-    """How often to ask."""
-    number = int(text)
-    if not 1 <= number <= _MOST_REPEATS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_REPEATS}")
-    return number
+heat = _number(float, "a number, 0 or above", lambda n: 0 <= n < math.inf)
+positive = _number(float, "a number of seconds above 0", lambda n: 0 < n < math.inf)
+dollars = _number(_in_dollars, "a number of dollars above 0", lambda n: 0 < n < math.inf)
+whole = _number(int, "a number of tokens above 0", lambda n: n > 0)
+rounds = _number(int, "a number of rounds above 0", lambda n: n > 0)
+count = _number(int, f"a number from 1 to {_MOST_REPEATS}", lambda n: 1 <= n <= _MOST_REPEATS)
 
 
 def models(text: str) -> tuple[str, ...]:
@@ -248,6 +257,6 @@ def level(text: str) -> str | int:
     """How hard to think: a level, or a number of tokens."""
     if text in THINK:
         return text
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(THINK)}, nor a number of tokens")

@@ -173,6 +173,21 @@ def test_what_is_no_budget_is_refused(written: str) -> None:
         Budget.parse(written)
 
 
+@pytest.mark.parametrize("written", ["2/week", "50 per month", "1/Hours", "600/year"])
+def test_a_span_that_nothing_is_counted_for_is_no_tag(written: str) -> None:
+    with pytest.raises(BadRequest, match="no budget per") as caught:
+        Budget.parse(written)
+    assert "2/day" in caught.value.hint
+
+
+def test_day_and_session_are_meant_however_they_are_written() -> None:
+    assert [Budget.parse(written).per for written in ("2/Day", "2 per SESSION", "1/Day-shift")] == [
+        "day",
+        "session",
+        "Day-shift",
+    ]
+
+
 @pytest.mark.parametrize("usd", [0, -1, float("nan"), float("inf"), "x", True])
 def test_a_budget_is_a_sum_of_money(usd: Any) -> None:
     with pytest.raises(BadRequest, match="budget"):

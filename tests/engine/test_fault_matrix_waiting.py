@@ -21,10 +21,15 @@ TOO_LONG = ("3600", "61", "99999999999999999999", "1e300", "date:7200", "3600000
 NO_HEADER = ("nan", "-5", "junk", "past", "inf")
 
 
-@pytest.mark.parametrize("value", TOO_LONG)
-def test_f19_a_long_wait_is_told_at_once_instead_of_waited(sim: Simulator, value: str) -> None:
-    error = failure(sim, f"status=429; retry-after={value}")
-    assert isinstance(error, e.RateLimited)
+@pytest.mark.parametrize(
+    ("value", "status", "kind"),
+    [*((value, 429, e.RateLimited) for value in TOO_LONG), ("3600", 503, e.Overloaded), ("61", 500, e.ServerError)],
+)  # fmt: skip
+def test_f19_a_long_wait_is_told_at_once_instead_of_waited(
+    sim: Simulator, value: str, status: int, kind: type[e.ProviderError]
+) -> None:
+    error = failure(sim, f"status={status}; retry-after={value}")
+    assert isinstance(error, kind)
     assert sim.attempts == 1
     assert error.retry_at is not None
     assert error.retry_at > time.time() + 55

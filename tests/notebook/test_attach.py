@@ -10,6 +10,9 @@ from llmkit.core.errors import BadRequest
 from llmkit.core.messages import FilePart, ImagePart, TextPart
 from llmkit.notebook import attach as attaching
 from llmkit.notebook.attach import attach
+from llmkit.notebook.fix import is_model
+from llmkit.notebook.magics import LLMMagics
+from llmkit.notebook.options import read_line
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
 
@@ -31,6 +34,20 @@ def test_text_goes_into_the_prompt_behind_a_fence_that_holds(tmp_path):
     (tmp_path / "notes.md").write_text("one\n```\ntwo\n```\n", "utf-8")
     ((part,), _) = attach([str(tmp_path / "notes.md")], {})
     assert part == TextPart("\n\nnotes.md:\n````\none\n```\ntwo\n```\n````")
+
+
+@pytest.mark.parametrize(
+    ("line", "attached", "tools", "model"),
+    [
+        ("sage -a a.png b.png", ("a.png", "b.png"), (), ("sage",)),
+        ("-a a.png b.png sage", ("a.png", "b.png"), (), ("sage",)),
+        ("-t f g openai/gpt-6 -a data/a.png", ("data/a.png",), ("f", "g"), ("openai/gpt-6",)),
+        ("-a a.png -- sage", ("a.png",), (), ("sage",)),
+    ],
+)  # fmt: skip
+def test_several_may_follow_one_option_up_to_the_next_or_the_model(line, attached, tools, model):
+    asked = read_line(LLMMagics.llm.parser, line, is_model)
+    assert (asked.attach, asked.tools, asked.words) == (attached, tools, model)
 
 
 def test_a_url_is_passed_on_and_not_fetched():

@@ -113,10 +113,12 @@ def test_what_is_wrong_is_told_in_three_lines_and_nothing_is_sent(kernel, code, 
     ("code", "says"),
     [
         ("%%llm --nonsense\nhi", "--nonsense"),
-        ("%%llm --temperature hot\nhi", "--temperature"),
+        ("%%llm --temperature hot\nhi", "--temperature: 'hot' is not a number, 0 or above."),
+        ("%%llm --temperature nan\nhi", "--temperature: 'nan' is not a number"),
         ("%%llm --max-tokens 0\nhi", "--max-tokens"),
         ("%%llm --think hard\nhi", "--think"),
         ("%%llm --timeout -1\nhi", "--timeout"),
+        ("%%llm --timeout soon\nhi", "--timeout: 'soon' is not a number of seconds above 0."),
         ("%%llm -o 1x\nhi", "'1x'"),
         ("%%llm -s 'unclosed\nhi", "quotation"),
         ("%%llm -o class\nhi", "'class'"),
@@ -144,13 +146,14 @@ def test_what_is_wrong_is_told_in_three_lines_and_nothing_is_sent(kernel, code, 
         ("%llm hi -o x", "before the prompt"),
     ],
 )
-def test_a_malformed_line_earns_one_line_of_usage(kernel, code, says):
+def test_a_malformed_line_earns_three_lines(kernel, code, says):
     ran = kernel.run(code)
     assert ran.status == "error"
     assert ran.outputs == []
-    assert ran.stderr.count("\n") == 1
-    assert says in ran.stderr
-    assert "Usage: %%llm [MODEL]" in ran.stderr
+    what, nothing, usage = ran.stderr.splitlines()
+    assert says in what
+    assert nothing == "Nothing was sent."
+    assert usage.startswith("Usage: %%llm [MODEL]")
 
 
 def test_the_line_is_not_expanded_by_ipython(kernel):
@@ -184,7 +187,7 @@ def test_an_interrupt_keeps_the_partial_answer_and_one_line(kernel):
     assert len(str(ran.error)) < 1000
     assert ran.error["traceback"] == ["■ Interrupted. The partial answer is in part and _llm."]
     (shown,) = ran.outputs
-    text, complete, same = kernel.value("part.text, part.complete, part is _llm")
+    text, complete, same = kernel.value("part.text, part.complete, part is _llm is _")
     assert text
     assert (complete, same) == (False, True)
     assert text.strip() in shown["text/plain"]
@@ -229,7 +232,7 @@ def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
     assert ran.error["ename"] == "DeadlineExceeded"
     assert len(ran.error["traceback"]) <= 3
     assert "This is the answer as far as it came." in ran.outputs[0]["text/plain"]
-    assert kernel.value("_llm.complete") is False
+    assert kernel.value("_llm.complete, _ is _llm") == (False, True)
 
 
 def test_a_cut_answer_is_kept_marked_and_told(kernel):
