@@ -1,4 +1,4 @@
-"""Where llmkit's own data lives on this machine. A path only; nothing is opened here.
+"""Where llmkit's own data lives on this machine, and how a path is shown. Paths only; nothing is opened here.
 
 ``LLMKIT_HOME`` names the directory; without it, it is the platform's place for user data.
 """
@@ -30,3 +30,12 @@ def data_directory(environ: Mapping[str, str] | None = None, platform: str | Non
         if not Path(base).expanduser().is_absolute():  # the XDG rule: a relative one doesn't count
             base = "~/.local/share"
     return Path(base).expanduser() / "llmkit"
+
+
+def seen_from_home(path: Path) -> str:
+    """A path as people write it: with ``~`` for the user's own directory."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # nobody's home, as in some containers
+        return str(path)
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)

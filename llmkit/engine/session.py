@@ -20,7 +20,7 @@ from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply
 from llmkit.core.request import Request, ToolSpec
 from llmkit.core.signal import Signal
-from llmkit.engine import adapt, estimate, logs, settings, track
+from llmkit.engine import adapt, estimate, logs, settings, track, whereabouts
 from llmkit.engine.budget import Budget
 from llmkit.engine.cache import Cache
 from llmkit.engine.cached import CachedCall
@@ -197,13 +197,13 @@ class Session:
             tag=tag,
         )
         request = request.with_(signal=request.signal | self._life)
-        labels = Labels(self.id, notebook, cell, tag)
+        labels = Labels(self.id, notebook or whereabouts.notebook_path(), cell or whereabouts.cell_id(), tag)
         # What is on the tape is found by what was written, so that it replays where there is no key; with tools,
         # all rounds are one recording, and nothing is run again.
         keep: list[Keep] = []
         if (tape := self.tape) is not None and tape.mode != "off":
             written = asked(request, sample=sample, **({"tools_run": "here"} if box.tools else {}))
-            if (found := tape.find(written, cell)) is not None:
+            if (found := tape.find(written, whereabouts.cell_name(labels.cell))) is not None:
                 replayed = Playback(
                     found,
                     request,

@@ -17,6 +17,7 @@ from llmkit.engine import known
 from llmkit.engine.budget import Budget
 from llmkit.engine.session import Prompt, Session, default_session
 from llmkit.engine.stream import Stream
+from llmkit.engine.whereabouts import cell_id, kernel_shell
 from llmkit.jobs import table
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.differences import of_games, sentences
@@ -24,7 +25,7 @@ from llmkit.jobs.games import Game
 from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, spelt
 from llmkit.jobs.pump import Errand, Watcher, run
 from llmkit.jobs.report import Report, Reported, dollars, figure, span
-from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
+from llmkit.jobs.screen import TerminalLine, in_notebook
 from llmkit.jobs.statistics import quantile, quantile_interval, wilson
 
 if TYPE_CHECKING:

@@ -19,11 +19,12 @@ from llmkit.core.errors import BadRequest
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import Budget
 from llmkit.engine.session import Prompt, Session, default_session
+from llmkit.engine.whereabouts import cell_id, kernel_shell
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, questions, spelt
 from llmkit.jobs.preview import Preview, agreed, preview, threshold
 from llmkit.jobs.pump import Errand, Pump, Watcher
-from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
+from llmkit.jobs.screen import TerminalLine, in_notebook
 
 #: Cells under way at once where nothing else is said: as many as one provider's limiter lets through.
 AT_ONCE = 64

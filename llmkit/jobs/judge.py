@@ -21,9 +21,10 @@ from llmkit.core.usage import Cost, Usage
 from llmkit.engine.budget import Budget
 from llmkit.engine.session import Session
 from llmkit.engine.stream import Stream
+from llmkit.engine.whereabouts import cell_id, kernel_shell
 from llmkit.jobs.grid import Cell, as_models, check, rows
 from llmkit.jobs.pump import Counting, Errand, Watcher, run
-from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
+from llmkit.jobs.screen import TerminalLine, in_notebook
 from llmkit.jobs.tally import Tally
 from llmkit.jobs.verdicts import Opinion, Verdict
 from llmkit.models.prices import cost_of

@@ -18,10 +18,11 @@ from llmkit.core.signal import Signal
 from llmkit.engine.budget import budget as budget_of
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
+from llmkit.engine.whereabouts import cell_id, kernel_shell
 from llmkit.jobs import accessor, rows
 from llmkit.jobs.grid import at_once_from, check, spelt
 from llmkit.jobs.pump import Counting, Errand, Watcher, run
-from llmkit.jobs.screen import TerminalLine, cell_id, in_notebook, kernel_shell
+from llmkit.jobs.screen import TerminalLine, in_notebook
 from llmkit.jobs.tally import Tally
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from llmkit.core.errors import BadRequest, LLMKitError
 from llmkit.core.usage import Cost
 from llmkit.engine.session import Session
-from llmkit.jobs.screen import kernel_shell
+from llmkit.engine.whereabouts import kernel_shell
 
 if TYPE_CHECKING:
     from llmkit.jobs.grid import Question

@@ -17,24 +17,6 @@ from llmkit.jobs.pump import Watcher
 _SECONDS_BETWEEN = 0.2
 
 
-def kernel_shell() -> Any | None:
-    """The shell of the notebook kernel we run in, if we run in one."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if hasattr(shell, "kernel") else None
-
-
-def cell_id() -> str | None:
-    """The front end's id of the cell that runs, where there is one: it finds the calls in ``usage()``."""
-    shell = kernel_shell()
-    if shell is None:
-        return None
-    parent = getattr(shell, "parent_header", None) or getattr(shell, "get_parent", dict)() or {}
-    metadata = parent.get("metadata") or {}
-    found = metadata.get("cellId") or metadata.get("cell_id")
-    return str(found) if found else None
-
-
 def in_notebook(module: str, *given: Any) -> Watcher:
     """A display of the notebook's room, by the name of its module."""
     watcher: Watcher = import_module(f"llmkit.notebook.{module}").display_for(*given)

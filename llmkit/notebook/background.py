@@ -20,7 +20,7 @@ from llmkit.core.errors import Aborted, LLMKitError
 from llmkit.core.reply import Reply
 from llmkit.engine.session import default_session, pending_news
 from llmkit.engine.stream import Stream
-from llmkit.jobs.screen import kernel_shell
+from llmkit.engine.whereabouts import kernel_shell
 from llmkit.notebook.interrupted import Interrupted
 from llmkit.notebook.listing import short
 from llmkit.notebook.live import LiveAnswer, answer_for, has_something, reason

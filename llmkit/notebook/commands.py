@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command] = {
         keyring.keys,
         keyring.USAGE,
         "which keys are there; set or remove one",
-        claims=lambda rest: len(rest) <= 1 or rest[0] in keyring.VERBS,
+        claims=keyring.is_command,
         most=None,
     ),
     "doctor": Command(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmkit.core.errors import LLMKitError
-from llmkit.jobs.screen import kernel_shell
+from llmkit.engine.whereabouts import kernel_shell
 from llmkit.jobs.words import Diff
 from llmkit.notebook.safe import to_text
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from traitlets import Bool, Enum, Float, Integer, List, Unicode, Union
 from traitlets.config import Config, Configurable
 
 from llmkit.core.errors import ConfigError
+from llmkit.core.home import seen_from_home
 from llmkit.engine.session import default_session
 from llmkit.notebook.formats import FORMATS
 from llmkit.notebook.live import MODES
@@ -133,14 +133,9 @@ def _sections() -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _who(source: configs.Source) -> str:
-    return "the session" if source.path is None else _at_home(source.path)
+    return "the session" if source.path is None else seen_from_home(source.path)
 
 
 def users_file() -> str:
     """The user's own configuration, as one writes its path."""
-    return _at_home(configs.user_file())
-
-
-def _at_home(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+    return seen_from_home(configs.user_file())

@@ -33,25 +33,38 @@ _TYPED = "A key was written into this cell."
 
 def keys(magics: LLMMagics, words: list[str]) -> Listing:
     """List the keys, ask for one, or remove one."""
+    typed = words[1:] if words[:1] == ["set"] and len(words) > 2 else list(filter(is_key, words))
+    if typed:
+        providers = [word for word in words if word in PRESETS or word in default_session().registry]
+        secrets = [word for word in typed if word not in providers and len(word) >= 8]
+        _take_out_of_history(magics.shell, [known.learn(one) for one in secrets])
+        provider = providers[0] if providers else "PROVIDER"
+        raise BadRequest(
+            f"{_TYPED} It was not set.",
+            why="What stands in a cell is saved in the notebook, in its checkpoints and in IPython's history: "
+            "count it as known to others.",
+            hint=f"Delete it from the cell, revoke it at the provider, make a new one, and run `%llm keys set "
+            f"{provider}`: that asks for it without showing it.",
+        )
     match words:
         case [] | ["list"]:
             return listing(default_session().registry)
-        case ["set", provider] if not is_key(provider):
+        case ["set", provider]:
             return said(set_key(default_session().registry, provider, _ask))
-        case ["remove", provider] if not is_key(provider):
+        case ["remove", provider]:
             return said(remove_key(default_session().registry, provider))
-        case ["set", *rest] if len(rest) > 1 or any(map(is_key, rest)):
-            _take_out_of_history(magics.shell, [known.learn(word) for word in rest if word not in PRESETS])
-            provider = next((word for word in rest if word in PRESETS), "PROVIDER")
-            raise BadRequest(
-                f"{_TYPED} It was not set.",
-                why="What stands in a cell is saved in the notebook, in its checkpoints and in IPython's history: "
-                "count it as known to others.",
-                hint=f"Delete it from the cell, revoke it at the provider, make a new one, and run `%llm keys set "
-                f"{provider}`: that asks for it without showing it.",
-            )
         case _:
             raise usage_error("%llm keys takes list, set PROVIDER or remove PROVIDER", USAGE)
+
+
+def is_command(rest: list[str]) -> bool:
+    """Do these words after ``keys`` make a command? What looks like setting a key is none that a model should read."""
+    return (
+        len(rest) <= 1
+        or rest[0] in VERBS
+        or (rest[0] in PRESETS and len(rest) == 2)
+        or any(map(is_key, rest))
+    )
 
 
 def said(text: str) -> Listing:

@@ -22,6 +22,7 @@ from llmkit.engine.session import default_session
 from llmkit.engine.structured import Shape
 from llmkit.engine.tool_loop import DEFAULT_ROUNDS
 from llmkit.engine.toolbox import Toolbox
+from llmkit.engine.whereabouts import cell_id
 from llmkit.notebook import background, routes, several
 from llmkit.notebook.attach import attach
 from llmkit.notebook.commands import read_command
@@ -93,9 +94,7 @@ class LLMMagics(Magics):
     @argument("--temperature", type=heat, metavar="F", help="how freely to choose words")
     @argument("--max-tokens", type=whole, metavar="N", help="the longest answer")
     @argument("--think", type=level, metavar="LEVEL", help=f"{', '.join(THINK)}, or a number of tokens")
-    @argument(
-        "-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (one or more)"
-    )
+    @argument("-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (one or more)")
     @argument("--schema", metavar="VAR", help="a JSON schema, pydantic model or dataclass to follow")
     @argument(
         "-t",
@@ -272,7 +271,7 @@ class LLMMagics(Magics):
             timeout=said("timeout"),
             budget=said("budget"),
             tag=said("tag"),
-            cell=_cell_id(self._ip),
+            cell=cell_id(self._ip),
             run=self._ip.execution_count,
         )
 
@@ -308,7 +307,7 @@ class LLMMagics(Magics):
         """What this cell goes on from, and what is to be said about it."""
         if new:
             return Conversation(), ""
-        before = whole.before(_cell_id(self._ip), self._ip.execution_count)
+        before = whole.before(cell_id(self._ip), self._ip.execution_count)
         dropped = len(whole.turns) - len(before.turns) - 1
         if dropped < 1:
             return before, ""
@@ -445,11 +444,3 @@ def _last_word(stream: Stream) -> Reply:
             break
     partial = stream.partial
     return partial.with_(complete=False) if partial.complete else partial
-
-
-def _cell_id(shell: Any) -> str | None:
-    """JupyterLab's id of the cell that runs, where there is one."""
-    parent = getattr(shell, "parent_header", None) or getattr(shell, "get_parent", dict)() or {}
-    metadata = parent.get("metadata") or {}
-    found = metadata.get("cellId") or metadata.get("cell_id")
-    return str(found) if found else None

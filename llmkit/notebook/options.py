@@ -43,7 +43,9 @@ _NAME = re.compile(r"[\w-]+")
 _MOST_REPEATS = 100
 #: Between models; one within the name of a simulated model (bench:tokens=40,rate=0) is not.
 _COMMA = re.compile(r",(?![a-z]+=)")
-USAGE = "%%llm [MODEL] [OPTION …], and the prompt below it. %%llm? shows every option, %llm help every command."
+USAGE = (
+    "%%llm [MODEL] [OPTION …], and the prompt below it. %%llm? shows every option, %llm help every command."
+)
 #: Options that take all the words after them, up to the next option or the model.
 _GREEDY = ("-a", "--attach", "-t", "--tool")
 

@@ -314,3 +314,39 @@ def test_where_no_page_hears_a_widget_as_in_colab_the_answer_grows_as_html_and_i
     assert len(ran.of("update_display_data")) > 5
     (shown,) = ran.outputs
     assert set(shown) == {"text/plain", "text/markdown", "text/html"}
+
+
+# -- whose call it was --------------------------------------------------------------------------
+
+
+def test_every_call_of_a_notebook_says_which_one_and_which_cell(kernel):
+    kernel.run(
+        "import os, pathlib; os.environ['JPY_SESSION_NAME'] = str(pathlib.Path.home() / 'work' / 'sky.ipynb')"
+    )
+    try:
+        kernel.run(f"%%llm {QUICK} --tag whose\nHello?", cell="c-1")
+        kernel.run(f"llmkit.ask('Hello?', model='{QUICK}', tag='whose')", cell="c-2")
+        kernel.run(
+            f"_ = llmkit.ask('Hello?', model='{QUICK}', tag='whose', notebook='mine', cell='my own')",
+            cell="c-3",
+        )
+    finally:
+        kernel.run("del os.environ['JPY_SESSION_NAME']")
+    rows = kernel.value(
+        "[(r['notebook'], r['cell']) for r in llmkit.default_session().ledger.rows(simulated=True, tag='whose')]"
+    )
+    assert rows == [("~/work/sky.ipynb", "c-1"), ("~/work/sky.ipynb", "c-2"), ("mine", "my own")]
+
+
+def test_a_call_that_is_not_on_the_tape_names_its_cell(kernel, tmp_path):
+    (tmp_path / "empty.jsonl").touch()
+    kernel.run(f"%llm tape {tmp_path}/empty.jsonl --mode replay")
+    try:
+        said = [
+            kernel.run(code, cell="c-9").error["evalue"]
+            for code in (f"%%llm {QUICK}\nHello?", "llmkit.ask('Hello?')")
+        ]
+        first = kernel.value("get_ipython().execution_count") - 2
+    finally:
+        kernel.run("%llm tape off")
+    assert [line.partition(":")[0] for line in said] == [f"Cell In[{first + n}] (c-9)" for n in (0, 1)]

@@ -56,7 +56,7 @@ def test_where_nobody_can_be_asked_the_terminal_is_named(kernel):
 
 
 def test_a_key_in_a_cell_is_refused_and_is_in_no_history(kernel, kernel_environment):
-    for line in (f"keys set openai {TYPED}", f"keys set {TYPED}"):
+    for line in (f"keys set openai {TYPED}", f"keys set {TYPED}", f"keys openai {TYPED}", f"keys {TYPED}"):
         ran = kernel.run(f"%llm {line}")
         assert ran.error["ename"] == "BadRequest"
         assert "revoke it" in "\n".join(ran.error["traceback"])
