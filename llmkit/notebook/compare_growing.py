@@ -21,6 +21,7 @@ from llmkit.core.events import (
 from llmkit.notebook.incremental import Incremental
 from llmkit.notebook.safe import WRAPPER, render
 from llmkit.notebook.static import seconds
+from llmkit.providers.keys import mask, mask_growing
 
 
 class Growing:
@@ -68,7 +69,7 @@ class Growing:
 
     def finished(self, text: str) -> Growing:
         """The same as the whole text is rendered: itself, or another one where piece by piece it came out different."""
-        whole = render(text) if text else ""
+        whole = render(mask(text)) if text else ""
         if self.frozen + self.tail == whole:
             self.ended = True
             return self
@@ -117,5 +118,5 @@ class Growing:
 
     def _catch_up(self) -> None:
         if self._behind:
-            self._page.update(self._text())
+            self._page.update(mask_growing(self._text()))
             self._behind = False

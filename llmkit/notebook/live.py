@@ -35,7 +35,7 @@ from llmkit.notebook.spent import spending
 from llmkit.notebook.static import QUIET, reply_bundle, seconds, steps_of, what_is_missing
 from llmkit.notebook.terminal import TerminalView, to_stdout
 from llmkit.notebook.throttle import Throttle
-from llmkit.providers.keys import mask
+from llmkit.providers.keys import mask, mask_growing
 
 Mode = Literal["live", "final", "none"]
 #: What may be asked for: ``html`` is ``live`` without the pane.
@@ -244,7 +244,7 @@ class LiveAnswer:
         """A call ends what was being written; words that come later are a new answer below it."""
         thoughts, _ = self._body()
         text = self._text[0] if self._text else ""
-        self._trail.words(thoughts + (self._page.finish(text) if text else ""))
+        self._trail.words(thoughts + (self._page.finish(mask(text)) if text else ""))
         self._text, self._page = [], Incremental()
         self._thinking, self._thought_words = "", 0
         if self._pane is not None:
@@ -296,7 +296,7 @@ class LiveAnswer:
         if len(self._text) > 1:
             self._text = ["".join(self._text)]
         text = self._text[0] if self._text else ""
-        return self._thoughts(answering=bool(text)), self._page.update(text) if text else ""
+        return self._thoughts(answering=bool(text)), self._page.update(mask_growing(text)) if text else ""
 
     def _frame(self) -> dict[str, str]:
         """The answer so far. Plain text waits for the end: a page that shows frames shows HTML."""
@@ -322,8 +322,9 @@ class LiveAnswer:
             return ""
         if answering:
             return f'<div style="{QUIET};margin-bottom:.5em">Thought for {self._thought_words:,} words</div>'
-        shown = self._thinking[-_THINKING_SHOWN:]
-        if len(shown) < len(self._thinking):
+        thought = mask_growing(self._thinking)
+        shown = thought[-_THINKING_SHOWN:]
+        if len(shown) < len(thought):
             shown = "… " + shown.partition(" ")[2]
         return (
             '<div class="tex2jax_ignore mathjax_ignore" style="white-space:pre-wrap;font-style:italic;opacity:.7;'

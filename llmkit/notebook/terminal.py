@@ -1,7 +1,7 @@
 """The answer in an IPython terminal: plain text as it comes, then one line about it.
 
 What a model writes could move the cursor, set the title or fill the clipboard; it is cleaned on the way
-(``visible.py``), also where an escape sequence is cut in two by the network.
+(``visible.py``), also where an escape sequence is cut in two by the network; a key that it repeats is masked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from llmkit.notebook.static import footer
 from llmkit.notebook.visible import to_text
+from llmkit.providers.keys import mask, mask_growing
 
 if TYPE_CHECKING:
     from llmkit.core.reply import Reply
@@ -22,7 +23,7 @@ _UNDECIDED = re.compile("[\r\U0001f3f4\u00ad\u200b-\u200f\u061c\ufe00-\ufe0f\U00
 
 
 class TextFeed:
-    """Text in pieces, clean text out: what comes out is what ``to_text`` makes of the whole.
+    """Text in pieces, clean text out: what comes out is what ``to_text`` makes of the whole, without keys.
 
     >>> feed = TextFeed()
     >>> feed.take("a\\x1b[3") + feed.take("1mb") + feed.end()
@@ -41,16 +42,16 @@ class TextFeed:
         whole, newline, rest = self._line.rpartition("\n")
         out = ""
         if newline:
-            out = to_text(whole + newline)[self._said :]
+            out = to_text(mask(whole + newline))[self._said :]
             self._line, self._said = rest, 0
-        clean = to_text(_UNDECIDED.sub("", self._line))
+        clean = to_text(mask_growing(_UNDECIDED.sub("", self._line)))
         out += clean[self._said :]
         self._said = max(self._said, len(clean))
         return out
 
     def end(self) -> str:
         """What is left."""
-        clean = to_text(self._line)[self._said :]
+        clean = to_text(mask(self._line))[self._said :]
         self._line, self._said = "", 0
         return clean
 

@@ -211,3 +211,18 @@ def mask(text: str) -> str:
         if secret in text:
             text = text.replace(secret, _MASK)
     return text
+
+
+def mask_growing(text: str) -> str:
+    """The same for a text that more will come to: an end that may become a key waits until it is told.
+
+    >>> mask_growing("nothing secret")
+    'nothing secret'
+    """
+    held = max((_overlap(text, secret) for secret in _known()), default=0)
+    return mask(text[: len(text) - held])
+
+
+def _overlap(text: str, secret: str) -> int:
+    """How many characters of the text's end a key begins with."""
+    return next((n for n in range(len(secret) - 1, 0, -1) if text.endswith(secret[:n])), 0)

@@ -8,6 +8,7 @@ from llmkit.core.errors import Aborted, BadRequest, RateLimited
 from llmkit.core.events import Done, Failed, Rerouted, Retrying, ServerTool, Text, Thinking, ToolCall
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
+from llmkit.notebook.compare_growing import Growing
 from llmkit.notebook.live import LiveAnswer, mode_of, reason
 from llmkit.notebook.static import reply_bundle
 from llmkit.notebook.throttle import DUTY, SECONDS_PER_CHARACTER, Throttle
@@ -212,6 +213,26 @@ def test_a_terminal_in_final_mode_gets_it_once():
     assert written == []
     answer.end(reply())
     assert "".join(written) == "Hello.\n— m · unpriced\n"
+
+
+def test_a_key_that_a_model_repeats_is_not_shown_while_it_comes_either(monkeypatch):
+    key = "made-up-key-0123456789-of-a-test"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    clock, output, written = Clock(), Recorder(), []
+    page, terminal = LiveAnswer("m", output=output, clock=clock), LiveAnswer("m", terminal=written.append)
+    growing = Growing()
+    page.start()
+    for event in (*map(Thinking, f"It is {key}."), *map(Text, f"Yours is {key}, or `{key}`, made-up")):
+        clock.now += 10
+        for shown in (page, terminal, growing):
+            shown.take([event])
+        now = output.updates[-1][1]["text/html"] + growing.html() + "".join(written)
+        assert key[:4] not in now, event
+    terminal.end(reply())
+    assert "Yours is •••, or <code>•••</code>" in growing.html()
+    assert "Yours is •••, or `•••`, made-up\n" in "".join(written)
+    assert key not in growing.finished(f"Yours is {key}, made-up").html()
+    assert "made-up" in growing.finished(f"Yours is {key}, made-up").html()
 
 
 def test_why_an_answer_ended_early_is_said_in_a_sentence():

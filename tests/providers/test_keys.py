@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
+from itertools import pairwise
 
 import pytest
 
 import llmkit
 from llmkit.core.errors import MissingKey
-from llmkit.providers.keys import Key, known_secrets, mask
+from llmkit.providers.keys import Key, known_secrets, mask, mask_growing
 
 SECRET = "sk-canary-0123456789"
 
@@ -70,6 +71,19 @@ def test_a_provider_that_echoes_the_key_is_masked(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     assert SECRET in known_secrets()
     assert mask(f"Incorrect API key provided: {SECRET}.") == "Incorrect API key provided: •••."
+
+
+def test_a_text_that_grows_never_shows_a_part_of_a_key_and_never_takes_anything_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    longer = f"{SECRET}-and-more"
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("GROQ_API_KEY", longer)
+    said = f"One {SECRET}, two {longer}{SECRET[:5]}, three."
+    shown = [mask_growing(said[:end]) for end in range(len(said) + 1)]
+    assert all(after.startswith(before) for before, after in pairwise(shown))
+    assert shown[-1] == f"One •••, two •••{SECRET[:5]}, three."
+    assert not any(SECRET[:5] in now for now in shown[: said.index(", three")])
 
 
 @pytest.mark.parametrize("kind", ["compatible", "vllm", "openai"])
