@@ -398,7 +398,8 @@ class ChatReader(Reader):
             draft.raw["usage"] = self._usage
             settle_usage(draft, self._usage, self.dialect, draft.raw.get("service_tier"))
         if self._details_at is not None:
-            details = [{k: _joined(k, v) for k, v in detail.items()} for detail in self._details]
+            # Copies first: a partial reply is asked for from any thread, and more may come just then.
+            details = [{k: _joined(k, v) for k, v in dict(detail).items()} for detail in list(self._details)]
             self._details_at.value = OpaquePart(
                 self.wire, "reasoning_details", {"reasoning_details": details}
             )

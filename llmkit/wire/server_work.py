@@ -125,11 +125,11 @@ def _responses(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | Too
     if kind.endswith("_output"):
         yield _result(own, raw.get("output", raw.get("tools")), failed=raw.get("status") in _FAILED)
     elif kind.endswith("_call") and not _is_ours(kind, raw):
-        action = raw.get("action")
+        action = _mapping(raw.get("action"))
         asked: Any = raw.get("arguments") or {
             name: raw[name] for name in ("code", "queries") if raw.get(name)
         }
-        if isinstance(action, Mapping):
+        if action:
             asked = {
                 name: value for name, value in action.items() if value and name not in ("type", "sources")
             }
@@ -137,7 +137,7 @@ def _responses(kind: str, raw: Mapping[str, Any]) -> Iterator[ToolCallPart | Too
                 asked.pop("queries", None)
         yield _call(own, raw.get("name") or kind.removesuffix("_call"), asked)
         found = next((raw[name] for name in ("error", "output", "outputs", "results") if raw.get(name)), None)
-        found = found if found is not None else (action or {}).get("sources")
+        found = found if found is not None else action.get("sources")
         failed = bool(raw.get("error")) or raw.get("status") in _FAILED
         if found is not None or failed:
             yield _result(own, found, failed=failed)
@@ -170,22 +170,22 @@ def _beside(
     """What is told of tools outside of the message: Gemini's sources (also of a search that has a block of its own),
     Groq's executed tools."""
     grounding, pages, message = (
-        raw.get(name) for name in ("groundingMetadata", "urlContextMetadata", "message")
+        _mapping(raw.get(name)) for name in ("groundingMetadata", "urlContextMetadata", "message")
     )
-    if isinstance(grounding, Mapping) and (queries := grounding.get("webSearchQueries")):
-        sources = [chunk.get("web") for chunk in grounding.get("groundingChunks") or ()]
+    if isinstance(queries := grounding.get("webSearchQueries"), list) and queries:
+        sources = [
+            source for chunk in _mappings(grounding.get("groundingChunks")) if (source := chunk.get("web"))
+        ]
         if searched is None:
             yield _call("grounding", "google_search", {"queries": [query for query in queries if query]})
-        yield _result(
-            "grounding" if searched is None else searched.id, [source for source in sources if source]
-        )
-    if isinstance(pages, Mapping) and (urls := pages.get("urlMetadata")):
+        yield _result("grounding" if searched is None else searched.id, sources)
+    if urls := _mappings(pages.get("urlMetadata")):
         yield _call("url_context", "url_context", {"urls": [page.get("retrievedUrl") for page in urls]})
         states = [
             str(page.get("urlRetrievalStatus", "")).removeprefix("URL_RETRIEVAL_STATUS_") for page in urls
         ]
         yield _result("url_context", ", ".join(states).lower(), failed=any(s == "ERROR" for s in states))
-    yield from executed(message.get("executed_tools") if isinstance(message, Mapping) else None)
+    yield from executed(message.get("executed_tools"))
 
 
 def _executed(told: Any) -> list[Mapping[str, Any]]:
@@ -194,15 +194,23 @@ def _executed(told: Any) -> list[Mapping[str, Any]]:
     for chunk in told if isinstance(told, list) else ():
         for place, tool in enumerate(chunk if isinstance(chunk, list) else [chunk]):
             if isinstance(tool, Mapping):
-                last[tool.get("index", place)] = tool
+                last[index if isinstance(index := tool.get("index"), int) else place] = tool
     return list(last.values())
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _call(id: Any, name: Any, asked: Any) -> ToolCallPart:
     if isinstance(asked, str):
         try:
             asked = json.loads(asked)
-        except ValueError:
+        except (ValueError, RecursionError):
             asked = {"input": asked}
     given = asked if isinstance(asked, Mapping) else {} if asked is None else {"input": asked}
     return ToolCallPart(None if id is None else str(id), str(name), given)

@@ -208,6 +208,29 @@ def test_what_only_the_whole_answer_tells_of_is_told_before_its_end() -> None:
     ]
 
 
+ODD = {
+    "sources that are words": ({"groundingMetadata": {"webSearchQueries": ["a"], "groundingChunks": ["x"]}}),
+    "sources that are no list": ({"groundingMetadata": {"webSearchQueries": ["a"], "groundingChunks": 7}}),
+    "questions that are no list": ({"groundingMetadata": {"webSearchQueries": 7}}),
+    "pages that are words": ({"urlContextMetadata": {"urlMetadata": ["x"]}}),
+}
+
+
+@pytest.mark.parametrize("beside", ODD.values(), ids=ODD)
+def test_work_that_is_told_oddly_spoils_no_answer(beside: dict[str, Any]) -> None:
+    assert gemini(**beside).text == "So."
+    whole = {"candidates": [{"content": {"parts": [{"text": "So."}]}, "finishReason": "STOP", **beside}]}
+    assert told("gemini.generate", frames(whole))[-1] == ("Done",)
+
+
+def test_calls_that_are_told_oddly_spoil_no_answer() -> None:
+    search = {"type": "web_search_call", "id": "w", "status": "completed", "action": "search"}
+    deep = {"type": "mcp_call", "id": "m", "name": "x", "status": "completed", "arguments": "[" * 100_000}
+    answer = responses(search, deep)
+    assert answer.text == "So."
+    assert [call.name for call, _ in answer.server_work] == ["web_search", "x"]
+
+
 def test_an_answer_without_any_tells_of_none() -> None:
     assert anthropic().server_work == ()
     assert server_work(Reply(Message.assistant("Hi"))) == ()
