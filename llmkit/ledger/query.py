@@ -16,6 +16,8 @@ from llmkit.ledger.schema import STATUSES
 Moment = datetime | date | timedelta | str | int | float
 Names = str | Iterable[str]
 _MANY = 500
+#: The filters that are names, but for ``model``, which is found in several columns.
+_NAMED = ("session", "notebook", "cell", "tag", "provider", "status", "call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,18 @@ class Filter:
     call: Names | None = None
     simulated: bool = False
 
+    def __post_init__(self) -> None:
+        for name in (*_NAMED, "model"):
+            wanted = getattr(self, name)
+            if wanted is None or isinstance(wanted, str):
+                continue
+            if not isinstance(wanted, Iterable):
+                raise BadRequest(
+                    f"{name}={wanted!r} is no name.", hint='Give text, or several in a list: tag=["a", "b"].'
+                )
+            # A list of one's own: an iterator could be read only once, and a filter is asked often.
+            object.__setattr__(self, name, tuple(map(str, wanted)))
+
     def narrowed(self, **filters: Any) -> Filter:
         """The same with these filters in place of its own; a filter that there is not is refused.
 
@@ -51,8 +65,8 @@ class Filter:
                 f"Usage can't be filtered by {unknown[0]!r}.",
                 hint=f"Filters: {', '.join(self.__dataclass_fields__)}.",
             )
-        statuses = filters.get("status")
-        for one in [] if statuses is None else _names(statuses):
+        made = replace(self, **filters)
+        for one in [] if made.status is None else _names(made.status):
             if one not in STATUSES:
                 near = difflib.get_close_matches(one, STATUSES, n=1)
                 raise BadRequest(
@@ -60,7 +74,7 @@ class Filter:
                     why=f"Did you mean {near[0]!r}?" if near else "",
                     hint=f"There are: {', '.join(STATUSES)}.",
                 )
-        return replace(self, **filters)
+        return made
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition and its parameters.
@@ -78,7 +92,7 @@ class Filter:
         if self.until is not None:
             clauses.append("started < ?")
             values.append(unix_time(self.until))
-        for column in ("session", "notebook", "cell", "tag", "provider", "status", "call"):
+        for column in _NAMED:
             wanted = getattr(self, column)
             if wanted is not None:
                 names = _names(wanted)
@@ -102,15 +116,17 @@ def unix_time(moment: Moment) -> float:
     >>> unix_time("2026-11-20T12:00:00+00:00")
     1795176000.0
     """
-    if isinstance(moment, str):
-        moment = _read(moment)
-    if isinstance(moment, timedelta):
-        return (datetime.now(UTC) - moment).timestamp()
-    if isinstance(moment, datetime):
-        return moment.timestamp()
-    if isinstance(moment, date):
-        return datetime.combine(moment, time.min).astimezone().timestamp()
-    return float(moment)
+    try:
+        read = _read(moment) if isinstance(moment, str) else moment
+        if isinstance(read, timedelta):
+            return (datetime.now(UTC) - read).timestamp()
+        if isinstance(read, datetime):
+            return read.timestamp()
+        if isinstance(read, date):
+            return datetime.combine(read, time.min).astimezone().timestamp()
+        return float(read)
+    except (OverflowError, ValueError, TypeError):  # before the year 1, or of another kind
+        raise _no_moment(moment) from None
 
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
@@ -125,19 +141,19 @@ def _read(text: str) -> datetime | date | timedelta:
         return today - timedelta(days=back)
     if (ago := _AGO.fullmatch(written)) is not None:
         return timedelta(**{_UNITS[ago[2]]: float(ago[1])})
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise BadRequest(
-            f"Not a moment: {text!r}.",
-            hint="Write it like 2026-11-20, 2026-11-20T14:00, today, yesterday, this week, this month, or 7d "
-            "(s, m, h, d, w: so long ago).",
-        ) from None
-    return moment
+    return datetime.fromisoformat(text.strip())
+
+
+def _no_moment(given: object) -> BadRequest:
+    return BadRequest(
+        f"Not a moment: {given!r}.",
+        hint="Write it like 2026-11-20, 2026-11-20T14:00, today, yesterday, this week, this month, or 7d "
+        "(s, m, h, d, w: so long ago).",
+    )
 
 
 def _names(wanted: Names) -> list[str]:
-    return [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
+    return [wanted] if isinstance(wanted, str) else list(wanted)
 
 
 def _marks(names: list[str]) -> str:

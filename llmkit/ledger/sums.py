@@ -6,7 +6,6 @@ A replay from the tape or the cache is an attempt, but it used no tokens and cos
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,6 +30,7 @@ TIMES: Final = ("hour", "day", "week", "month")
 _FINE: Final = 10**12
 _HALF: Final = 2**26
 _FEW_CODES: Final = 2**20
+_MOST_CODES: Final = 2**62  # beyond them an int64 begins anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,24 +180,25 @@ def _grouped(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[_Groups, dict
     import numpy as np
 
     pd = pandas()
-    parts, sizes = [], []
-    levels = []
+    parts: dict[str, tuple[Any, Any]] = {}
+    mixed, most = np.zeros(len(frame), dtype="int64"), 1
     for name in columns:
         series = frame[name] if name in frame.columns else periods(frame["started"], name)
         codes, values = pd.factorize(series, sort=True, use_na_sentinel=True)
-        parts.append(np.where(codes < 0, len(values), codes).astype("int64"))
-        sizes.append(len(values) + 1)
-        levels.append(pd.Series(values))
-    mixed = np.zeros(len(frame), dtype="int64")
-    for codes, size in zip(parts, sizes, strict=True):
-        mixed = mixed * size + codes
-    found, inverse = _renumbered(mixed, math.prod(sizes))
-    keys: dict[str, Any] = {}
-    rest = found
-    for name, size, level in reversed(list(zip(columns, sizes, levels, strict=True))):
-        rest, codes = np.divmod(rest, size)
-        keys[name] = level.reindex(codes).reset_index(drop=True)  # one past the end is the unknown one: NaN
-    return _Groups(inverse, len(found)), {name: keys[name] for name in columns}
+        codes = np.where(codes < 0, len(values), codes).astype("int64")
+        parts[name] = codes, pd.Series(values)
+        if most * (len(values) + 1) > _MOST_CODES:
+            found, mixed = _renumbered(mixed, most)
+            most = len(found)
+        mixed, most = mixed * (len(values) + 1) + codes, most * (len(values) + 1)
+    found, inverse = _renumbered(mixed, most)
+    one_of = np.zeros(len(found), dtype="int64")
+    one_of[inverse] = np.arange(len(frame))
+    keys = {
+        name: level.reindex(codes[one_of]).reset_index(drop=True)  # one past the end is the unknown one: NaN
+        for name, (codes, level) in parts.items()
+    }
+    return _Groups(inverse, len(found)), keys
 
 
 def _renumbered(codes: Any, most: int) -> tuple[Any, Any]:

@@ -198,9 +198,10 @@ def test_a_day_a_week_and_a_month_may_be_said_in_words(monkeypatch, written, day
     assert unix_time(written) == datetime(2026, 11, day).astimezone().timestamp()
 
 
-def test_a_moment_that_is_none_says_how_to_write_one(ledger):
+@pytest.mark.parametrize("odd", ["last tuesday", "999999d", "9" * 30 + "d", ["2026"]])
+def test_a_moment_that_is_none_says_how_to_write_one(ledger, odd):
     with pytest.raises(BadRequest, match="7d"):
-        accounts(ledger)(since="last tuesday")
+        accounts(ledger)(since=odd)
 
 
 # -- asking ---------------------------------------------------------------------------------------

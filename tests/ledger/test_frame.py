@@ -132,6 +132,14 @@ def test_filters_reach_the_rows(memory):
     assert len(usage(memory, since="2020-01-01", until="2021-01-01")) == 0
 
 
+def test_names_to_filter_by_may_be_any_iterable_and_nothing_else(memory):
+    add(memory, tag="a")
+    add(memory, tag="b", status="error")
+    assert len(usage(memory, tag=(name for name in "ab"), status=iter(["ok"]))) == 1
+    with pytest.raises(BadRequest, match="tag=5 is no name"):
+        usage(memory, tag=5)
+
+
 def test_without_pandas_the_error_says_what_to_install(memory, monkeypatch):
     real = builtins.__import__
 
@@ -201,6 +209,17 @@ def test_sums_by_a_column_put_the_dearest_first_and_keep_the_nameless(memory):
     assert pd.isna(table["tag"][1])
     assert pd.isna(table["cost"][3])
     assert table["unpriced"].tolist() == [0, 0, 0, 1]
+
+
+def test_many_columns_of_many_values_each_keep_their_groups_apart():
+    size, names = 8_000, ["id", "call", "request_id", "response_id", "prompt_hash"]  # together beyond 64 bits
+    rows = pd.DataFrame({name: [f"{n}" for n in range(size)] for name in names})
+    for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
+        rows[name] = pd.array([1] * size, dtype="Int64")
+    rows = rows.assign(cost=0.5, currency="USD", status="ok", usage_source="provider", estimated=False)
+    found = by(rows, *names)
+    assert len(found) == size
+    assert all((found[name] == found["id"]).all() for name in names)
 
 
 def test_grouping_by_what_is_not_there_is_refused(memory):
