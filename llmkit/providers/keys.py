@@ -7,6 +7,7 @@ A key is fetched at the moment it is needed, from a callable, a config's literal
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +22,7 @@ _LONG = 20  # of such a key, the last four letters may be shown
 _ENDINGS = ("_API_KEY", "_AUTH_TOKEN")
 _used: set[str] = set()  # keys that were found, to be recognised also when the variable has changed
 _literal: dict[str, str] = {}  # a config's own keys by their handle; the only place they are kept
+_handles = itertools.count()  # one each, also where two threads make keys at once
 
 
 class Key:
@@ -45,7 +47,7 @@ class Key:
         self._fetch = fetch
         self._handle: str | None = None
         if literal:
-            self._handle = f"key-{len(_literal)}"
+            self._handle = f"key-{next(_handles)}"
             _literal[self._handle] = literal
 
     @property

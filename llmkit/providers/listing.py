@@ -41,7 +41,7 @@ async def fetch(provider: Provider, clients: Clients) -> list[ModelFacts]:
         raise from_response(exchange.status, exchange.headers, body)
     try:
         return read(provider.name, json.loads(body))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise MalformedStream(
             f"The list of models of {provider.name} can't be read.",
             why=f"{type(error).__name__}: {error}",

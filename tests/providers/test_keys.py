@@ -100,3 +100,22 @@ def test_a_key_that_a_configuration_names_is_needed_also_where_a_server_might_do
     assert isinstance(missing, MissingKey)
     assert "NO_SUCH_KEY_OF_MINE is not set" in str(missing)
     assert not isinstance(asked("${NO_SUCH_KEY_OF_MINE:-none}"), MissingKey)
+
+
+def test_keys_that_are_made_at_once_are_not_taken_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(dict[str, str]):
+        """Another key is made while this one is being kept."""
+
+        other: Key | None = None
+
+        def __setitem__(self, handle: str, literal: str) -> None:
+            if self.other is None:
+                self.other = Key(needed=False)
+                self.other = Key(literal="sk-other-0123456789")
+            super().__setitem__(handle, literal)
+
+    kept = Interrupted()
+    monkeypatch.setattr("llmkit.providers.keys._literal", kept)
+    mine = Key(literal="sk-mine-0123456789")
+    assert kept.other is not None
+    assert (mine.get("mine"), kept.other.get("other")) == ("sk-mine-0123456789", "sk-other-0123456789")
