@@ -29,7 +29,7 @@ class Judgements:
         self._seen: tuple[Path, int, int] | None = None
         self._found = Verdicts()
         #: What could not be written, in this process alone.
-        self._unwritten: list[Verdict] = []
+        self._unwritten: dict[str, Verdict] = {}
 
     @property
     def path(self) -> Path:
@@ -49,7 +49,10 @@ class Judgements:
                 self._found, self._seen = Verdicts(), None
             except OSError as error:
                 self._tell(f"What you found of models can't be read ({path}): {error.strerror or error}.")
-            return Verdicts((*self._found.said, *self._unwritten)) if self._unwritten else self._found
+            if not self._unwritten:
+                return self._found
+            said = {one.source: one for one in self._found.said}
+            return Verdicts(tuple((said | self._unwritten).values()))
 
     def add(self, verdict: Verdict) -> None:
         """Keep it. Where that can't be, it holds for this process, and that is said."""
@@ -63,9 +66,9 @@ class Judgements:
                     os.write(handle, line.encode())
                 finally:
                     os.close(handle)
+                self._unwritten.pop(verdict.source, None)
             except OSError as error:
-                self._unwritten = [each for each in self._unwritten if each.source != verdict.source]
-                self._unwritten.append(verdict)
+                self._unwritten[verdict.source] = verdict
                 self._tell(
                     f"What you found of models is not kept ({path}): {error.strerror or error}. It holds here."
                 )
@@ -73,7 +76,7 @@ class Judgements:
     def forget(self) -> None:
         """Forget all of it."""
         with self._lock:
-            self._unwritten = []
+            self._unwritten.clear()
             self.path.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Verdicts:
@@ -84,7 +87,7 @@ class Judgements:
                 continue
             try:
                 one = _verdict(json.loads(line))
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 odd += 1
                 continue
             found.pop(one.source, None)
@@ -111,5 +114,9 @@ def _verdict(plain: dict[str, Any]) -> Verdict:
         tuple(
             Met(str(a), str(b), float(points), int(of)) for a, b, points, of in plain["met"] if int(of) > 0
         ),
-        {str(name): Judged(float(share), int(of)) for name, (share, of) in plain["shares"].items()},
+        {
+            str(name): Judged(float(share), int(of))
+            for name, (share, of) in plain["shares"].items()
+            if int(of) > 0
+        },
     )

@@ -41,6 +41,7 @@ _COLUMNS = (
     "status",
     "input",
     "cache_read",
+    "cache_write",
     "output",
     "cost",
     "currency",
@@ -191,7 +192,7 @@ def _calls(session: Session, since: Moment | None, *, simulated: bool) -> list[_
             found.append(
                 _Used(
                     f"{row['provider']}/{row['model']}",
-                    int(row["input"]) + int(row["cache_read"] or 0),
+                    int(row["input"]) + int(row["cache_read"] or 0) + int(row["cache_write"] or 0),
                     int(row["output"]),
                     cost,
                     row["duration"],

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 from llmkit.core.errors import BadRequest
@@ -154,7 +156,7 @@ def _fingerprint(kind: str, what: Any) -> str:
 
 
 def _share(value: Any) -> Judged:
-    share, of = value if isinstance(value, tuple) else (value, _GAMES)
+    share, of = value if isinstance(value, tuple) and len(value) == 2 else (value, _GAMES)
     if not _is_number(share) or not 0 <= share <= 1 or not _is_number(of) or of < 1:
         raise BadRequest(
             f"A share is a number from 0 to 1, not {value!r}.",
@@ -164,4 +166,7 @@ def _share(value: Any) -> Judged:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
+    """Also one of numpy's."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return isinstance(value, Integral) or math.isfinite(value)

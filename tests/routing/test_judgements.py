@@ -90,9 +90,9 @@ def test_what_says_nothing_is_refused(session):
     for nothing in (compared(session, repeats=1), {}):
         with pytest.raises(e.BadRequest, match="says nothing of who was better"):
             Orchestrator(session).learn(nothing)
-    for wrong in ({"sim/sage": 2}, {"sim/sage": (0.5, "many")}):
+    for wrong in (2, (0.5, "many"), (0.5, float("inf")), (0.5, 1, 2), float("nan")):
         with pytest.raises(e.BadRequest, match="from 0 to 1"):
-            Orchestrator(session).learn(wrong)
+            Orchestrator(session).learn({"sim/sage": wrong})
     with pytest.raises(e.BadRequest, match="Nothing can be learnt from float"):
         Orchestrator(session).learn(0.5)
     with pytest.raises(e.UnknownModel):
@@ -118,10 +118,11 @@ def test_a_line_that_is_broken_is_left_out_and_told(clean_environment):
     mine = Judgements(told.append)
     mine.add(Verdict("one", met=(Met("a/x", "b/y", 1, 1),)))
     with mine.path.open("a") as file:
-        file.write('{"source": "tw\n[]\n')
+        file.write('{"source": "tw\n[]\n{"source": "x", "met": [], "shares": []}\n')
+        file.write('{"source": "x", "met": [["a/x", "b/y", 1, 1e400]], "shares": {}}\n')
     mine.add(Verdict("three", met=(Met("a/x", "b/y", 0, 1),)))
     assert mine.all().of("a/x") == Judged(0.5, 2)
-    assert told == [f"2 lines of {mine.path} can't be read, and are left out."]
+    assert told == [f"4 lines of {mine.path} can't be read, and are left out."]
     assert all(json.loads(line) for line in mine.path.read_text("utf-8").splitlines() if '"at"' in line)
 
 
@@ -134,6 +135,21 @@ def test_where_nothing_can_be_written_it_holds_here_and_that_is_said(monkeypatch
         mine.add(Verdict("one", met=(Met("a/x", "b/y", points, 1),)))
     assert mine.all().of("a/x") == Judged(1.0, 1)
     assert "is not kept" in told[0]
+
+
+def test_a_later_word_that_can_not_be_written_takes_the_place_of_the_earlier_one(monkeypatch):
+    mine = Judgements(lambda _: None)
+    mine.add(Verdict("one", met=(Met("a/x", "b/y", 0, 1),)))
+    with monkeypatch.context() as full:
+        full.setattr("os.write", broken)
+        mine.add(Verdict("one", met=(Met("a/x", "b/y", 1, 1),)))
+        assert mine.all().of("a/x") == Judged(1.0, 1)
+    mine.add(Verdict("one", met=(Met("a/x", "b/y", 0.5, 1),)))
+    assert mine.all().of("a/x") == Judged(0.5, 1)
+
+
+def broken(*_):
+    raise OSError(28, "No space left on device")
 
 
 def test_evidence_starts_from_what_was_known_of_those_that_met():

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 import llmkit
+from llmkit.core.reply import Reply
+from llmkit.core.usage import Cost, Usage
 from llmkit.routing import Orchestrator, report
 from llmkit.routing.orchestrator import orchestrator
 from llmkit.sim import Simulator
@@ -51,6 +53,15 @@ def test_a_cheaper_model_that_you_found_as_good_is_suggested(here):
 def test_one_that_you_found_worse_is_not(here):
     orchestrator(here).learn({"here/scholar": (0.9, 20), "here/swift": (0.2, 20)})
     assert report(session=here, simulated=True).suggestions == ()
+
+
+def test_what_was_written_to_a_cache_is_priced_as_well(here):
+    usage = Usage(input=0, cache_write_5m=80_000, output=0, source="provider")
+    cost = Cost(Decimal("0.8"), source="override")
+    row = here.ledger.begin(call="c", attempt=1, session=here.id, provider="here", model="scholar")
+    here.ledger.settle(row, status="ok", reply=Reply(usage=usage, cost=cost))
+    (cheap,) = [line for line in report(session=here).lines if line.strategy == "cost-optimized"]
+    assert (cheap.cost, cheap.regret) == (Decimal("0.08"), Decimal("0.72"))
 
 
 def test_it_is_a_table_text_and_safe_html(here):
