@@ -63,6 +63,7 @@ class Attempt:
         self.told = False
         self.sent = False
         self.over: Event | None = None  # how the answer ended, as soon as that is known
+        self.done: Done | Failed | None = None  # the same, complete
         self.received = 0
         self.hold = Hold(call.tell)
         self.news: Happening | None = None
@@ -232,7 +233,7 @@ class Attempt:
         """Complete the terminal event with what only the engine knows (time, provider, money), and close
         the row with it."""
         rows = [] if self.row is not None or self.settled else [self.draft()]
-        done = self.completed(terminal)
+        done = self.done if self.done is not None and terminal is self.over else self.completed(terminal)
         rows += self.closing(done)
         if self.rows is not None:
             self.rows.flush(*rows)
@@ -243,12 +244,12 @@ class Attempt:
 
     async def settle_with_others(self, terminal: Event, gates: ThreadGates) -> Done | Failed:
         """The same for an attempt that ended by itself: its row is written with those that end just now."""
-        self.over = done = self.completed(terminal)
-        rows = self.closing(done)
+        self.over, self.done = terminal, self.completed(terminal)
+        rows = self.closing(self.done)
         for row in rows:
             await gates.rows(self.call.ledger).write(row)
-        self.tell(done)
-        return done
+        self.tell(self.done)
+        return self.done
 
     def closing(self, done: Done | Failed) -> list[Row]:
         """The row as it ends, if it has not ended before; what was held of a budget is given back."""

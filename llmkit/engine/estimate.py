@@ -6,6 +6,7 @@ guessed, and the guess learns from what the provider counted for earlier request
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from llmkit.core.errors import BadRequest, LLMKitError, MissingKey
+from llmkit.core.errors import BadRequest, FirstByteTimeout, LLMKitError, MissingKey
 from llmkit.core.messages import FilePart, ImagePart, Part, ToolResultPart
 from llmkit.core.pictures import measure
 from llmkit.core.request import Request
@@ -26,6 +27,7 @@ from llmkit.models.catalogue import facts
 from llmkit.models.encodings import encoding_of
 from llmkit.models.prices import Overrides, cost_of, worst_case
 from llmkit.models.tokens import estimate_tokens
+from llmkit.providers import listing
 from llmkit.providers.counting import counted
 from llmkit.wire import faults
 
@@ -104,7 +106,8 @@ def of(session: Session, provider: Provider, request: Request, *, exact: bool = 
         request, body, notes = wanted, {} if limit is None else {"max_tokens": limit}, (error.what,)
     if exact:
         thread = IOThread.current()
-        tokens = thread.submit(ask(request, body, provider, thread)).result()
+        patience = session.gates.patience_for(provider.name).first_byte
+        tokens = thread.submit(ask(request, body, provider, thread, patience)).result()
         found = _with_cost(
             tokens, f"counted by {provider.name}", 0.0, request, body, provider, session.prices, (), know
         )
@@ -185,18 +188,24 @@ def _line(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     return (each, more) if 0.3 <= each <= 3 and more >= 0 else (ratio, 0.0)
 
 
-async def ask(request: Request, body: dict[str, Any], provider: Provider, thread: IOThread) -> int:
-    """How many tokens it is, by the provider's own count."""
+async def ask(
+    request: Request, body: dict[str, Any], provider: Provider, thread: IOThread, patience: float
+) -> int:
+    """How many tokens it is, by the provider's own count, which is waited for so many seconds."""
     count = getattr(provider, "count", None)
     why = matrix.why_not(provider.dialect, "count") if provider.wire == "openai.chat" else ""
     if count is None or why:
         raise cannot_count(provider.name, why)
     await thread.clients.load(provider.package)
-    exchange = await count(request, body, thread.clients)
     try:
-        answer = b"".join([chunk async for chunk in exchange.chunks()])
-    finally:
-        await exchange.close()
+        async with asyncio.timeout(patience):
+            exchange = await count(request, body, thread.clients)
+            answer = await listing.whole(exchange)
+    except TimeoutError:
+        raise FirstByteTimeout(
+            f"{provider.name} did not count the tokens within {patience:g} s.",
+            hint="Leave `exact` out for an estimate.",
+        ) from None
     if exchange.status == 404 or exchange.status == 405:
         raise cannot_count(provider.name)
     if exchange.status >= 300:

@@ -7,7 +7,7 @@ go well, so that an outage of all is not answered with a storm. Who sends is ``r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llmkit.core import errors as e
@@ -16,6 +16,8 @@ from llmkit.core.route import Candidate, Route
 from llmkit.engine.breaker import Breaker, State
 from llmkit.engine.retry import RetryBudget
 
+#: Looks at an answer: is it good enough, or why not? It may be a coroutine function.
+Check = Callable[[Reply], bool | str | Awaitable[bool | str | None] | None]
 #: After which failures another model is asked; the nearest class counts. What is wrong with the request, what the
 #: user wants and what the filter refuses stays where it is.
 MOVES: Mapping[type[e.LLMKitError], bool] = {
@@ -90,7 +92,7 @@ class Plan:
 
     targets: tuple[str, ...]
     route: Route = field(default_factory=Route)
-    accept: Callable[[Reply], bool | str | None] | None = None
+    accept: Check | None = None
     restart: bool = False
     also: Collection[str] = ()
     most: int | None = None

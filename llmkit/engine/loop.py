@@ -136,8 +136,10 @@ class IOThread:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_GOODBYE_SECONDS / 2)
-        await self.clients.close()
-        self.loop.stop()
+        try:
+            await self.clients.close()
+        finally:
+            self.loop.stop()
 
 
 def _running_thread() -> IOThread | None:

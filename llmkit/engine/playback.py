@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from llmkit.core.errors import SchemaError
+from llmkit.core.errors import LLMKitError, SchemaError
 from llmkit.core.events import Done, Event, Failed
 from llmkit.core.ids import fresh_id
 from llmkit.core.reply import Reply, Timing
 from llmkit.core.request import Request
 from llmkit.core.usage import Cost
+from llmkit.engine.call import Labels, unforeseen
 from llmkit.engine.hooks import Happening, Hooks
 from llmkit.engine.loop import IOThread
 from llmkit.engine.recording import Recording, key_of, so_far
@@ -24,8 +26,7 @@ from llmkit.engine.structured import Shape
 from llmkit.ledger.store import Ledger
 from llmkit.models import aliases
 
-if TYPE_CHECKING:
-    from llmkit.engine.call import Labels
+_log = logging.getLogger("llmkit")
 
 
 @dataclass
@@ -83,9 +84,10 @@ class Playback:
             unfit.partial = self.recording.reply
             last = Failed(unfit, self.recording.reply)
         except asyncio.CancelledError:
-            error = stopped(signal)
-            error.partial = self.partial()
-            last = Failed(error, error.partial)
+            last = self.failed(stopped(signal))
+        except Exception as error:  # noqa: BLE001 - a fault of ours still ends in a terminal event
+            _log.exception("llmkit: a recorded call could not be shown")
+            last = self.failed(unforeseen(error))
         self.settle(row, last, time.monotonic() - began)
         self.settled.set()
         self.channel.put([last])
@@ -127,6 +129,11 @@ class Playback:
         then = self.recording.reply.cost
         was = f"; it cost {then} when it was recorded" if then.amount else ""
         return Cost(Decimal(0), source="not-billed", note=f"replayed from the {self.source}{was}")
+
+    def failed(self, error: LLMKitError) -> Failed:
+        """The end, with what was shown before it."""
+        error.partial = self.partial()
+        return Failed(error, error.partial)
 
     # -- the row ------------------------------------------------------------------------------
 

@@ -52,11 +52,9 @@ class Purse:
     ) -> Budget:
         """Set the budget for that, in place of the one before. What was spent before stays spent."""
         budget = Budget(usd, per=per, unknown=unknown, simulated=simulated, on_alert=on_alert)
-        with self._lock:
-            before = self._budgets.pop(budget.per, None)
-        if before is not None:
-            budget.at_least(before.spent)
-        with self._lock:
+        with self._lock:  # in one go: calls of other threads are never without one
+            if (before := self._budgets.pop(budget.per, None)) is not None:
+                budget.at_least(before.spent)
             self._read = None
             self._budgets[budget.per] = budget
         return budget
@@ -114,7 +112,7 @@ class Purse:
 def spent_today(ledger: Ledger, *, simulated: bool = False) -> Decimal:
     """Dollars that the ledger has for today (UTC), by all kernels that write to it."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    columns = ledger.columns(Filter(since=midnight, simulated=simulated))
+    columns = ledger.columns(Filter(since=midnight, simulated=simulated), ("cost", "currency"))
     return sum(
         (
             Decimal(cost)

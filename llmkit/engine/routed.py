@@ -7,12 +7,11 @@ ledger, all with one id, one signal and the same budgets. The conversation is wr
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from llmkit.core import errors as e
@@ -35,12 +34,11 @@ from llmkit.engine.call import Call
 from llmkit.engine.failover import Course, Health, Plan
 from llmkit.engine.gates import Gates
 from llmkit.engine.loop import IOThread
-from llmkit.engine.recording import Keep, Recorder, keep_all
-from llmkit.engine.relay import Relay, to_the_end
-from llmkit.engine.stream import Channel, Stream
-from llmkit.engine.structured import Shape
+from llmkit.engine.recording import Recorder
+from llmkit.engine.relay import Relay, Whole
+from llmkit.engine.stream import Channel
+from llmkit.engine.tool_runs import Workplace
 
-_log = logging.getLogger("llmkit")
 _VISIBLE = (Text, Thinking, ToolCall, ToolCallDelta)
 
 #: Makes the call of that target: (target, request, attempts before it, tries, what the ledger says of the route).
@@ -73,10 +71,9 @@ class _Passage(Relay):
 
 
 @dataclass
-class Routed:
-    """One answer of one of several models. It lives on the I/O thread; the caller holds the stream."""
+class Routed(Whole):
+    """One answer of one of several models."""
 
-    request: Request
     plan: Plan
     begin: Begin
     gates: Gates
@@ -85,32 +82,18 @@ class Routed:
     id: str
     first: tuple[str, Call | CachedCall] | None = None
     before: int = 0
-    keep: Sequence[Keep] = ()
-    shape: Shape | None = None
-    tell: Callable[[str], object] = _log.warning
     #: Told which target answered: the next round of a call with tools begins there.
     stays: Callable[[str, Route], object] = lambda *_: None
     #: What the ledger says after the route: "round 2".
     remark: str = ""
-    channel: Channel = field(default_factory=Channel)
-    settled: threading.Event = field(default_factory=threading.Event)
     route: Route = field(init=False)
     leg: Call | CachedCall | None = None
     rejected: list[Reply] = field(default_factory=list)
     causes: list[e.LLMKitError] = field(default_factory=list)
-    recorder: Recorder | None = None
-    began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.route = self.plan.route
         self.attempts = self.before
-
-    def launch(self) -> Stream:
-        """Hand it to the I/O thread; the stream is the caller's end of it."""
-        self.recorder = Recorder() if self.keep else None
-        thread = IOThread.current()
-        thread.start(self.run(thread))
-        return Stream(self.request.signal, self.channel, self.settled, self.partial, shape=self.shape)
 
     def partial(self) -> Reply:
         """The reply as far as it has come, asked for from any thread."""
@@ -123,15 +106,7 @@ class Routed:
         if self.leg is not None:
             self.leg.ring(events)
 
-    async def run(self, thread: IOThread) -> None:
-        """All of it. Never raises: everything ends in one terminal event."""
-        last = await to_the_end(self.travel(thread), self.request.signal, self.failed, "a routed call")
-        if isinstance(last, Done):
-            await keep_all(self.keep, self.recorder, last.reply, self.tell)
-        self.settled.set()
-        self.channel.put([last])
-
-    async def travel(self, thread: IOThread) -> Done | Failed:
+    async def legs(self, thread: IOThread) -> Done | Failed:
         """From one target to the next."""
         gates = self.gates.on(thread)
         course = Course(self.plan.targets, self.health, gates.budget(""), most=self.plan.most)
@@ -148,7 +123,7 @@ class Routed:
                 case Done(reply):
                     course.succeeded()
                     self.attempts += reply.attempts
-                    no = await asyncio.to_thread(self.refusal, reply) if passage.hold else None
+                    no = await self.refusal(reply) if passage.hold else None
                     self.route = self.route.then(
                         Tried(target, "ok" if no is None else "not accepted", no or "", seconds)
                     )
@@ -211,12 +186,13 @@ class Routed:
             return False
         return self.plan.moves(error)
 
-    def refusal(self, reply: Reply) -> str | None:
+    async def refusal(self, reply: Reply) -> str | None:
         """Why an answer is not good enough, by whom the plan has look at it."""
         if self.plan.accept is None:
             return None
         try:
-            said = self.plan.accept(reply)
+            # In a thread of its own: it may ask a model itself, and that must find a free one.
+            said = await Workplace().run("", partial(self.plan.accept, reply), is_async=False)
         except Exception as error:  # noqa: BLE001 - somebody else's code
             return f"the check failed: {type(error).__name__}: {error}"
         if said is True or said is None or said == "":
@@ -227,11 +203,9 @@ class Routed:
 
     def show(self, events: list[Event]) -> None:
         """Hand some events to the caller."""
-        if self.recorder is not None:
-            if any(isinstance(event, Rerouted) and event.anew for event in events):
-                self.recorder = Recorder()
-            self.recorder.hear(time.monotonic() - self.began, events)
-        self.channel.put(events)
+        if self.recorder is not None and any(isinstance(event, Rerouted) and event.anew for event in events):
+            self.recorder = Recorder()
+        super().show(events)
 
     def whole(self, reply: Reply) -> Reply:
         """The answer, with what the ones that were not accepted took."""

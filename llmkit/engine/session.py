@@ -89,7 +89,7 @@ class Session:
             raise self.registry.located(error) from None
         self.tape: Tape | None = Tape.parse(named) if (named := os.environ.get("LLMKIT_TAPE")) else None
         self._ledger: Ledger | None = None
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
         self._life = Signal.never()  # part of every call's own signal
         self._streams: WeakSet[Stream] = WeakSet()
         #: What rooms above this one keep for as long as it lives, by its type.
@@ -99,7 +99,7 @@ class Session:
     @property
     def ledger(self) -> Ledger:
         """The ledger; opened with the first call."""
-        with self._opening:
+        with self._lock:
             if self._ledger is None:
                 self._ledger = Ledger.open(mask=mask)
             return self._ledger
@@ -115,7 +115,9 @@ class Session:
         life, self._life = self._life, Signal.never()
         life.abort("its session was closed")
         until = time.monotonic() + _CLOSE_SECONDS
-        for stream in list(self._streams):
+        with self._lock:
+            running = list(self._streams)
+        for stream in running:
             stream.settled(max(0.0, until - time.monotonic()))
         if self._ledger is not None:
             self._ledger.close()
@@ -235,10 +237,10 @@ class Session:
             return self._launched(leg(request, keep=keep))
         loop = ToolLoop(
             call,
-            request,
             box,
             leg(request, route="round 1"),
             lambda request, number, before: leg(request, route=f"round {number}", before=before),
+            request=request,
             max_rounds=rounds,
             consent=consent,
             keep=keep,
@@ -434,7 +436,8 @@ class Session:
     def _launched(self, call: Call | CachedCall | Playback | Routed | ToolLoop) -> Stream:
         track.note(call.id, self.ledger)
         stream = call.launch()
-        self._streams.add(stream)
+        with self._lock:
+            self._streams.add(stream)
         return stream
 
     def _remark(self, provider: Provider, model: str) -> tuple[str, ...]:
@@ -449,7 +452,7 @@ class Session:
             return self.cache
         if not wanted:
             return None
-        with self._opening:
+        with self._lock:
             if self._own_cache is None:
                 self._own_cache = Cache(tell=self.notice)
             return self._own_cache

@@ -40,6 +40,12 @@ class Shape:
 
     def read(self, text: str) -> Any:
         """The value that an answer holds; :class:`SchemaError` says what is wrong with it."""
+        try:
+            return self._read(text)
+        except RecursionError:
+            raise mismatch(["it is nested too deeply"]) from None
+
+    def _read(self, text: str) -> Any:
         value = _without_nulls(_loaded(text), self.schema, self.schema)
         if self.wrapped and isinstance(value, list):
             value = {_ITEMS: value}  # a model that was told in words may answer with the list itself

@@ -17,7 +17,6 @@ _CHARS = re.compile(
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
 )
 _WORD = re.compile(r"[^\s,:\]}\"{\[]+")
-_NOTHING: Any = object()
 
 
 class PartialJson:

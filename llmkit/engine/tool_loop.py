@@ -9,32 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmkit.core import errors as e
-from llmkit.core.events import Done, Event, Failed, ToolCall, ToolResult
+from llmkit.core.events import Done, Failed, ToolCall, ToolResult
 from llmkit.core.messages import Message, ToolCallPart, ToolResultPart
 from llmkit.core.reply import Reply, Step
 from llmkit.core.request import Request
 from llmkit.engine.consent import Consent, Permissions
 from llmkit.engine.loop import IOThread
-from llmkit.engine.recording import Keep, Recorder, keep_all
-from llmkit.engine.relay import Leg, Relay, to_the_end
+from llmkit.engine.relay import Leg, Relay, Whole
 from llmkit.engine.rounds import Failures, as_one
 from llmkit.engine.stopping import stopped
-from llmkit.engine.stream import Channel, Stream
-from llmkit.engine.structured import Shape
 from llmkit.engine.tool_results import failure_of, refusal_of, result_of
 from llmkit.engine.tool_runs import Workplace
 from llmkit.engine.toolbox import Toolbox
 from llmkit.providers.keys import mask
-
-_log = logging.getLogger("llmkit")
 
 DEFAULT_ROUNDS = 10
 #: Functions of one call that run at the same time; the rest wait their turn.
@@ -49,40 +42,22 @@ Begin = Callable[[Request, int, int], Leg]
 
 
 @dataclass
-class ToolLoop:
-    """All rounds of one answer, whose rows in the ledger bear one ``id``. It lives on the I/O thread; the caller holds
-    the stream."""
+class ToolLoop(Whole):
+    """All rounds of one answer, whose rows in the ledger bear one ``id``."""
 
     id: str
-    request: Request
     toolbox: Toolbox
     first: Leg
     begin: Begin
     max_rounds: int = DEFAULT_ROUNDS
     consent: Consent | None = None
-    keep: Sequence[Keep] = ()
-    shape: Shape | None = None
-    tell: Callable[[str], object] = _log.warning
-    channel: Channel = field(default_factory=Channel)
-    settled: threading.Event = field(default_factory=threading.Event)
-    place: Workplace = field(default_factory=Workplace)
+    place: Workplace = field(default_factory=Workplace, kw_only=True)
     steps: list[Step] = field(default_factory=list)
     attempts: int = 0
     leg: Leg | None = None
     spoke: Leg | None = None
-    recorder: Recorder | None = None
     permissions: Permissions = field(default_factory=Permissions)
     failures: Failures = field(default_factory=Failures)
-    began: float = field(default_factory=time.monotonic)
-
-    def launch(self) -> Stream:
-        """Hand it to the I/O thread; the stream is the caller's end of it."""
-        self.recorder = Recorder() if self.keep else None
-        thread = IOThread.current()
-        thread.start(self.run(thread))
-        return Stream(
-            self.request.signal, self.channel, self.settled, self.partial, shape=self.shape, place=self.place
-        )
 
     def partial(self) -> Reply:
         """The reply as far as it has come, asked for from any thread."""
@@ -91,15 +66,7 @@ class ToolLoop:
             steps.append(Step(now))
         return self.whole(steps, complete=False)
 
-    async def run(self, thread: IOThread) -> None:
-        """All rounds. Never raises: everything ends in one terminal event."""
-        last = await to_the_end(self.rounds(thread), self.request.signal, self.failed, "a call with tools")
-        if isinstance(last, Done):
-            await keep_all(self.keep, self.recorder, last.reply, self.tell)
-        self.settled.set()
-        self.channel.put([last])
-
-    async def rounds(self, thread: IOThread) -> Done | Failed:
+    async def legs(self, thread: IOThread) -> Done | Failed:
         """Ask, run what is asked for, ask again."""
         request = self.request
         for number in range(1, self.max_rounds + 2):
@@ -208,7 +175,10 @@ class ToolLoop:
         async with gate:
             try:
                 value = await self.place.run(call.name, plan, is_async=is_async)
-                return await asyncio.to_thread(result_of, call, value)
+                told: ToolResultPart = await self.place.run(
+                    "", functools.partial(result_of, call, value), is_async=False
+                )
+                return told
             except Exception as error:  # noqa: BLE001 - somebody else's code; the model is told
                 return failure_of(call, error)
 
@@ -240,12 +210,6 @@ class ToolLoop:
                 )
 
     # -- the ends -----------------------------------------------------------------------------
-
-    def show(self, events: list[Event]) -> None:
-        """Hand some events to the caller."""
-        if self.recorder is not None:
-            self.recorder.hear(time.monotonic() - self.began, events)
-        self.channel.put(events)
 
     def tell_of(self, result: ToolResult) -> None:
         """An event of the loop's own: to the caller, and to those who listen to the round's events."""

@@ -1,4 +1,4 @@
-"""Where a tool's function runs: never on the I/O thread, which must not wait for anybody's code.
+"""Where a tool's function (or a check) runs: never on the I/O thread, which must not wait for anybody's code.
 
 A plain function gets a thread of its own; a coroutine runs on the loop of whoever awaits the stream, on the
 kernel's loop (``llmkit.nested``), or else on a loop kept for tools. A thread can't be ended from outside: one that
@@ -70,9 +70,9 @@ class Workplace:
                 return
             if error is None:
                 done.set_result(value)
-            elif isinstance(error, Exception):
+            elif isinstance(error, Exception) and not isinstance(error, StopIteration):
                 done.set_exception(error)
-            else:  # sys.exit() in a tool ends the tool, not the kernel
+            else:  # sys.exit() in a tool ends the tool, not the kernel; and no future takes a StopIteration
                 done.set_exception(RuntimeError(f"{type(error).__name__}: {error}".rstrip(": ")))
 
         def work() -> None:

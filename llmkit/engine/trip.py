@@ -43,13 +43,13 @@ class Trip:
         skipped = {one.model for one in tried}
         targets = tuple(target for target in self.plan.targets if target not in skipped)
         return Routed(
-            request,
             replace(self.plan, targets=targets, route=way),
             self.call,
             self.gates,
             self.place,
             self.id,
             first,
+            request=request,
             before=before,
             keep=keep,
             shape=self.shape,

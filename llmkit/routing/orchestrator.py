@@ -10,7 +10,7 @@ import inspect
 import random
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from decimal import Decimal
 from importlib import import_module
@@ -23,7 +23,7 @@ from llmkit.core.request import Request
 from llmkit.core.route import Route
 from llmkit.core.signal import Signal
 from llmkit.engine.budget import Budget
-from llmkit.engine.failover import Plan
+from llmkit.engine.failover import Check, Plan
 from llmkit.engine.inputs import Prompt, as_request
 from llmkit.engine.session import Session, default_session, session_of
 from llmkit.engine.stream import Stream
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-Check = Callable[[Reply], bool | str | None]
 #: What ``as_request`` takes of a call; the rest is the session's, or the orchestrator's own.
 _ASKED = ("system", "tools", "tool_choice", "schema")
 #: So many conversations are remembered, for who answered them; and so many groups of models, for whose turn it is.

@@ -341,6 +341,18 @@ def test_alerts_are_notices_of_the_session_and_log_lines(
     assert "is spent" in caplog.text
 
 
+def test_a_call_that_its_own_alert_stops_at_its_end_is_told_once(simulator: Simulator) -> None:
+    model = "here/bench:tokens=900,rate=0,ttft=0"
+    session = llmkit.Session(config(simulator, models={model: {"sampling": False}}))
+    stop = Signal.never()
+    session.budget("0.015", simulated=True, on_alert=lambda _: stop.abort("enough"))
+    with session.stream("meanwhile", model="here/bench:tokens=5,ttft=60000", max_tokens=5):
+        reply = session.ask("hello", model=model, max_tokens=900, temperature=0.5, signal=stop)
+    assert stop.aborted
+    assert len(reply.notes) == len(set(reply.notes)) > 0
+    assert [row["status"] for row in rows(session) if row["model"].startswith("bench:tokens=900")] == ["ok"]
+
+
 @pytest.mark.parametrize("per", ["session", "day", "a-tag"])
 def test_every_threshold_is_told_once_to_the_callback_the_log_and_the_session(
     session: llmkit.Session, caplog: pytest.LogCaptureFixture, per: str

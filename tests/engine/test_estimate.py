@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
 from typing import Any
 
+import asking
 import pytest
+from asking import Scripted
 
 import llmkit
 from llmkit.core.messages import FilePart, ImagePart, Message
 from llmkit.engine.estimate import corrected
-from llmkit.errors import BadRequest, MissingKey
+from llmkit.errors import BadRequest, FirstByteTimeout, MissingKey
 from llmkit.models import encodings, vision
 from llmkit.sim import Simulator
 
@@ -98,6 +101,15 @@ def test_the_provider_counts_where_it_is_asked_to(session, simulator, provider) 
 def test_a_server_that_can_not_count_says_so(session) -> None:
     with pytest.raises(BadRequest, match="can't count"):
         session.estimate("Why?", model="chat/swift@status=404", exact=True)
+
+
+def test_a_server_that_never_counts_is_not_waited_for_for_ever() -> None:
+    over = threading.Event()
+    with Scripted(lambda client: over.wait(30)) as url:
+        here = asking.session(url, "responses", timeouts={"first_byte": 0.2})
+        with pytest.raises(FirstByteTimeout, match="did not count the tokens"):
+            here.estimate("Why?", model="here/m", exact=True)
+        over.set()
 
 
 # -- learning -------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 
 import pytest
@@ -228,6 +230,31 @@ def test_a_check_that_says_no_has_the_next_one_asked_and_both_are_paid(sim):
     assert isinstance(events[0], llmkit.Rerouted), "an answer that is not accepted is not shown"
     assert "".join(event.text for event in events if isinstance(event, llmkit.Text)) == reply.text
     assert reply.usage.input > session.ask("hello", model="two/swift").usage.input
+
+
+def test_a_check_may_be_a_coroutine(sim):
+    session = three(sim)
+
+    async def check(reply):
+        return "too short" if reply.provider == "one" else True
+
+    reply = session.ask("hello", fallback=Plan(("one/swift", "two/swift", "three/swift"), accept=check))
+    assert [one.outcome for one in reply.route.tried] == ["not accepted", "ok"]
+
+
+def test_checks_that_ask_a_model_themselves_do_not_wait_for_each_other(sim):
+    session = three(sim)
+    many = min(32, (os.cpu_count() or 1) + 4) + 2  # more than Python's own pool has threads
+    together = threading.Barrier(many)
+
+    def check(reply):
+        together.wait(60)
+        # What is kept in the cache is written, and read, off the loop.
+        return session.ask(f"Is it good? {reply.id}", model="two/swift", cache=True, timeout=60).complete
+
+    plan = Plan(("one/swift", "two/swift"), accept=check)
+    streams = [session.stream(f"hello {n}", fallback=plan, timeout=90) for n in range(many)]
+    assert [stream.reply().route.model for stream in streams] == ["one/swift"] * many
 
 
 @pytest.mark.parametrize("then", [{}, {"two": "status=401"}], ids=["cannot be asked", "refuses"])

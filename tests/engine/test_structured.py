@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -363,6 +364,16 @@ def test_words_and_fences_around_the_json_do_no_harm() -> None:
 )  # fmt: skip
 def test_a_plain_schema_is_checked_and_says_where_it_is_wrong(value, schema, told) -> None:
     assert problems(value, schema) == [told]
+
+
+def test_an_answer_that_is_nested_too_deeply_is_wrong_and_no_fault_of_ours() -> None:
+    lists = {"type": "array", "items": {"$ref": "#/$defs/lists"}}
+    shape = as_shape({"type": "object", "properties": {"a": lists}, "$defs": {"lists": lists}})
+    deep = (
+        sys.getrecursionlimit() - 100
+    )  # for reading JSON, it depends on the Python whether that is too deep
+    with pytest.raises(SchemaError, match=r"nested too deeply|recursion"):
+        shape.read('{"a": ' + "[" * deep + "]" * deep + "}")
 
 
 # -- while it comes -------------------------------------------------------------------------------

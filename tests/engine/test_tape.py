@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 import llmkit
-from llmkit.core.events import Done, Text, Thinking, ToolCall, ToolCallDelta, ToolResult
+from llmkit.core.events import Done, Failed, Text, Thinking, ToolCall, ToolCallDelta, ToolResult
 from llmkit.core.messages import Message, TextPart, ThinkingPart, ToolCallPart
 from llmkit.core.reply import Reply
 from llmkit.core.usage import Cost, Usage
+from llmkit.engine.call import Labels
+from llmkit.engine.inputs import as_request
+from llmkit.engine.playback import Playback
 from llmkit.engine.recording import Recording, so_far
+from llmkit.engine.structured import Shape
 from llmkit.engine.tape import Tape
 from llmkit.errors import Aborted, BadRequest, ConfigError, LLMKitError, TapeMiss
 from llmkit.sim import Say, Simulator
@@ -467,3 +471,18 @@ def test_the_environment_may_name_the_tape(
     named = llmkit.Session().tape
     assert named is not None
     assert (named.path, named.mode, len(named)) == (path, mode, 1)
+
+
+def test_a_replay_that_can_not_be_shown_still_ends(session: llmkit.Session) -> None:
+    class Broken(Shape):
+        def read(self, text: str) -> Any:
+            raise ZeroDivisionError("no")
+
+    recording = Recording({"model": "m"}, ((0.0, Text("hi")),), Reply(Message.assistant("hi")))
+    asked = as_request("hello", model="m", options={})
+    replay = Playback(recording, asked, session.ledger, Labels(session.id), shape=Broken({}))
+    *shown, last = replay.launch()
+    assert shown == [Text("hi")]
+    assert isinstance(last, Failed)
+    assert "ZeroDivisionError" in last.error.why
+    assert last.partial.text == "hi"

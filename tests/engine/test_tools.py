@@ -109,6 +109,21 @@ def test_the_same_failure_twice_ends_the_answer(session: llmkit.Session, sim: Si
     assert sim.attempts == 2
 
 
+def test_a_tool_that_runs_out_of_an_iterator_ends_like_any_that_fails(
+    session: llmkit.Session, sim: Simulator
+) -> None:
+    def first(city: str) -> str:
+        """The first that is like it."""
+        return next(name for name in ("Oslo", "Rome") if name == city)
+
+    sim.script([Say(tools=[("first", {"city": "X"})]), "I see."])
+    events = list(session.stream("hi", model="p/sage", tools=[first], timeout=30))
+    (result,) = [event for event in events if isinstance(event, ToolResult)]
+    assert result.is_error
+    assert "StopIteration" in result.content
+    assert events[-1].reply.text == "I see."  # type: ignore[union-attr]
+
+
 def test_stopping_ends_the_wait_for_a_tool_at_once(session: llmkit.Session, sim: Simulator) -> None:
     began, release = threading.Event(), threading.Event()
 
