@@ -2,7 +2,8 @@
 
 Names and shutdown dates come from the model lists inside the installed SDKs, context windows from
 genai-prices; ``--limits`` adds what litellm's ``model_prices_and_context_window_backup.json`` (MIT) knows of
-output limits, sampling, vision and thinking. Run it after raising the version of any of them:
+output limits, sampling, vision and thinking. What is newer than that table is written down here, from the
+vendors' own pages (``TOLD``). Run it after raising the version of any of them:
 
     python scripts/make_catalogue.py --limits path/to/model_prices_and_context_window_backup.json
 """
@@ -29,6 +30,9 @@ NOT_FOR_TEXT = re.compile(
 # Gone before the SDKs began to list dates; the day where it is known.
 GONE: Mapping[str, str | None] = {
     "openai/gpt-5.1-mini": None,  # never was one, says the SDK
+    "openai/gpt-4-vision-preview": None,
+    "openai/text-davinci-003": None,
+    "anthropic/claude-2": None,
     "anthropic/claude-3-5-sonnet-20240620": "2025-10-28",
     "anthropic/claude-3-5-sonnet-20241022": "2025-10-28",
     "anthropic/claude-3-5-sonnet-latest": "2025-10-28",
@@ -48,6 +52,37 @@ GONE: Mapping[str, str | None] = {
 OLD = frozenset({"openai/gpt-4-0314", "openai/gpt-4-0125-preview", "openai/gpt-4-turbo-preview"})
 # Of these providers litellm's table drops what is no longer served.
 COMPLETE_LIMITS = frozenset({"deepseek", "groq", "xai"})
+# Models that are newer than litellm's table, as their vendors' own pages describe them (platform.claude.com: "What's new in
+# Claude Fable 5.2"; developers.openai.com: "GPT-6.1 Terra"; docs.cloud.google.com: "Gemini 4 Carbon", "Gemini 4 Hydrogen"). What a
+# page doesn't say is left out; a line of that table, once there is one, comes first.
+READ_ON = "2026-11-21"
+_FABLE: Mapping[str, Any] = {
+    "max_output": 128_000,
+    **dict.fromkeys(("vision", "pdf", "tools", "structured"), True),
+    "thinking": ["adaptive", "effort", "always"],
+    "efforts": ["low", "medium", "high", "xhigh", "max"],
+}
+# Without continuing a long answer, which llmkit doesn't do, Gemini 4 writes so many tokens.
+_GEMINI_4: Mapping[str, Any] = {
+    "context": 1_048_576,
+    "max_output": 65_536,
+    **dict.fromkeys(("vision", "pdf", "tools", "structured"), True),
+    "thinking": ["level"],
+}
+TOLD: Mapping[str, Mapping[str, Any]] = {
+    "anthropic/claude-fable-5-2": _FABLE,
+    "anthropic/claude-mythos-5-2": _FABLE,
+    "gemini/gemini-4-carbon": {**_GEMINI_4, "audio": True, "efforts": ["low", "medium", "high"]},
+    "gemini/gemini-4-hydrogen": {**_GEMINI_4, "efforts": ["low", "medium", "high", "xhigh"]},
+    "openai/gpt-6.1-terra": {
+        "max_input": 922_000,
+        "max_output": 128_000,
+        **dict.fromkeys(("vision", "tools", "structured"), True),
+        "audio": False,
+        "thinking": ["effort"],
+        "efforts": ["none", "low", "medium", "high", "xhigh", "max"],
+    },
+}
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # What a family is for, as its vendor describes it: our own words, no measurement.
 STRENGTHS = tuple(
@@ -189,7 +224,7 @@ def catalogue(limits: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if NOT_FOR_TEXT.search(model) and full not in GONE:
             continue
         context, deprecated = window(provider, model)
-        facts = limits_of(limits, provider, model)
+        facts = limits_of(limits, provider, model) or dict(TOLD.get(full, {}))
         if provider == "mistral" and limits and not facts:
             continue  # the price list writes the names of this provider in a way of its own
         known = bool(facts)
@@ -223,6 +258,7 @@ def main() -> None:
     sources = {name: version(name) for name in ("anthropic", "genai-prices", "google-genai", "openai")}
     if limits:
         sources["litellm (limits table, MIT, Copyright (c) 2023 Berri AI)"] = args.limits_version
+    sources["the vendors' own pages, for models newer than that"] = READ_ON
     models = catalogue(limits)
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(facts)}" for name, facts in models.items())
     TARGET.write_text(

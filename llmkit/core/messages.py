@@ -153,8 +153,9 @@ class Message:
         return message_from_json(plain)
 
     @classmethod
-    def user(cls, *content: str | Part) -> Message:
-        """A user's turn, of text and other parts."""
+    def user(cls, *content: Any) -> Message:
+        """A user's turn, of text and other parts. A path, bytes, a picture, a figure or a table becomes a part once it
+        is asked."""
         return cls("user", as_parts(content))
 
     @classmethod
@@ -183,8 +184,8 @@ class Message:
         return tuple(p for p in self.parts if isinstance(p, ToolCallPart))
 
 
-def as_parts(content: Iterable[str | Part]) -> tuple[Part, ...]:
-    """Strings become text parts; parts stay.
+def as_parts(content: Iterable[Any]) -> tuple[Part, ...]:
+    """Strings become text parts; all else stays.
 
     >>> as_parts(["hi"])
     (TextPart(text='hi', citations=()),)

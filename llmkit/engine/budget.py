@@ -76,6 +76,7 @@ class Budget:
         self.unknown: Unknown = unknown
         self.simulated = simulated
         self.warned = False
+        self._idle_said = False
         self._on_alert = on_alert
         self._spent = spent
         self._reserved = Decimal(0)
@@ -181,6 +182,12 @@ class Budget:
                 _log.warning("llmkit: a budget's on_alert failed: %s", type(error).__name__)
         return alert
 
+    def idle(self) -> bool:
+        """A simulated call is about to go, which this budget neither holds nor counts. Is that still to be said?"""
+        with self._lock:
+            said, self._idle_said = self._idle_said, True
+        return not (said or self.per or self.simulated)
+
     def at_least(self, spent: Decimal) -> None:
         """Somebody else (the ledger, read anew) knows of more spending than was seen here."""
         with self._lock:
@@ -210,6 +217,21 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"<Budget{self.of}: {_usd(self.spent)} of {_usd(self.limit)}>"
+
+
+def not_held(budgets: Iterable[Budget]) -> tuple[str, ...]:
+    """What a simulated call's reply says of the budgets that were set for it alone, or for a block around it: once each.
+
+    >>> tight = Budget("0.000001")
+    >>> not_held([tight]), not_held([tight])
+    (('The simulator costs nothing: the budget of $0.000001 holds back real calls only.',), ())
+    """
+    idle = [_usd(one.limit) for one in budgets if one.idle()]
+    return (
+        (f"The simulator costs nothing: the budget of {' and '.join(idle)} holds back real calls only.",)
+        if idle
+        else ()
+    )
 
 
 class Hold:

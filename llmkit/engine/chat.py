@@ -22,7 +22,8 @@ from llmkit.core.request import ToolSpec
 from llmkit.core.usage import Cost, Usage, add_costs, add_usages
 from llmkit.engine import conversation, shortening, window
 from llmkit.engine.conversation import Conversation, Turn
-from llmkit.engine.inputs import as_prompt
+from llmkit.engine.enclosures import opened
+from llmkit.engine.inputs import Prompt, as_prompt
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.shortening import Summary
 from llmkit.engine.wholefile import write_whole
@@ -83,11 +84,9 @@ class Chat:
 
     # -- asking -------------------------------------------------------------------------------
 
-    def stream(
-        self, prompt: str | Message | Part | Iterable[Part], *, model: str | None = None, **more: Any
-    ) -> Stream:
+    def stream(self, prompt: Prompt, *, model: str | None = None, **more: Any) -> Stream:
         """Ask, and get the answer as it is written. Takes what ``llmkit.stream`` takes, for this question."""
-        asked = _question(prompt)
+        asked = _question(opened(prompt, self.session.notice))
         self._refuse_while_answering()
         wanted = model or self.model
         system = more.pop("system", self.system)
@@ -129,11 +128,11 @@ class Chat:
         self._going = (weakref.ref(stream), turn)
         return stream.at_end(end)
 
-    def ask(self, prompt: str | Message | Part | Iterable[Part], **more: Any) -> Reply:
+    def ask(self, prompt: Prompt, **more: Any) -> Reply:
         """Ask, and wait for the whole reply."""
         return self.stream(prompt, **more).reply()
 
-    def edit(self, number: int, prompt: str | Message | Part | Iterable[Part], **more: Any) -> Reply:
+    def edit(self, number: int, prompt: Prompt, **more: Any) -> Reply:
         """Ask turn ``number`` (from 0; -1 is the last) in other words. What followed from it is dropped, once there
         is an answer; ``chat.fork()`` first, to keep both.
 
@@ -345,7 +344,7 @@ class Chat:
         return False
 
 
-def _question(prompt: str | Message | Part | Iterable[Part]) -> Message:
+def _question(prompt: Prompt) -> Message:
     """One message of the user's."""
     if isinstance(prompt, Iterable) and not isinstance(prompt, str | Mapping):
         parts = list(prompt)

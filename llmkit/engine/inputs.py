@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn
@@ -16,9 +17,10 @@ from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message, Part, TextPart, as_messages
 from llmkit.core.request import Options, Request
 from llmkit.core.signal import Signal
+from llmkit.engine.enclosures import opened
 from llmkit.engine.structured import as_shape
 
-Prompt = str | Message | Part | Iterable[Message | Mapping[str, Any]]
+Prompt = str | Message | Part | os.PathLike[str] | Iterable[Any]
 _OPTIONS = ("max_tokens", "temperature", "top_p", "stop", "seed", "think", "extra")
 _LEVELS = ("off", "low", "medium", "high", "max")
 _NOTHING_SENT = "Nothing was sent."
@@ -73,13 +75,15 @@ def as_prompt(prompt: Any) -> tuple[Message, ...]:
         raise BadRequest(
             "The prompt can't be used.",
             why=f"It is {type(prompt).__name__}, and a prompt is text.",
-            hint=f"Decode it, for example prompt.decode(); a picture goes into an ImagePart. {_NOTHING_SENT}",
+            hint='Decode it, for example prompt.decode(); a picture goes with words: ["What is this?", picture]. '
+            f"{_NOTHING_SENT}",
         )
+    prompt = opened(prompt)
     if isinstance(prompt, list | tuple) and any(isinstance(item, str) for item in prompt):
         raise BadRequest(
             "The prompt can't be used.",
             why="It is a list with text in it, which says neither who speaks nor whether it is one prompt.",
-            hint='For one prompt, "\\n".join(texts); for a talk, [{"role": "user", "content": text}, …]; '
+            hint='For one prompt, "\\n".join(texts); a file is a Path; for a talk, [{"role": "user", "content": text}, …]; '
             f"for several prompts, llmkit.compare or llmkit.map. {_NOTHING_SENT}",
         )
     try:

@@ -21,11 +21,12 @@ from llmkit.core.reply import Reply
 from llmkit.core.request import Request, ToolSpec
 from llmkit.core.signal import Signal
 from llmkit.engine import adapt, estimate, logs, settings, track, whereabouts
-from llmkit.engine.budget import Budget
+from llmkit.engine.budget import Budget, not_held
 from llmkit.engine.cache import Cache
 from llmkit.engine.cached import CachedCall
 from llmkit.engine.call import Call, Labels
 from llmkit.engine.consent import Consent
+from llmkit.engine.enclosures import opened
 from llmkit.engine.estimate import Estimate
 from llmkit.engine.failover import Plan
 from llmkit.engine.gates import Gates
@@ -161,6 +162,9 @@ class Session:
     ) -> Stream:
         """Ask, and get the answer as it is written.
 
+        ``prompt``: text, a message or several; or a list of what makes one question, of text, paths, bytes, pictures,
+        figures and tables: ``["What is this?", Path("chart.png")]``.
+
         ``cache``: answer from the response cache and keep the answer there (where nothing is said, as
         ``session.cache`` is set). ``sample``: which of several answers to the same question is meant, for
         the tape and the cache. ``budget``: dollars that this call may cost at most, all its rounds together.
@@ -180,6 +184,7 @@ class Session:
         "medium", "high", "max" or a number of tokens), ``extra`` (goes into the request as it is).
         What is known to be wrong raises here, before anything is sent.
         """
+        prompt = opened(prompt, self.notice)
         shape = as_shape(schema)
         box = as_toolbox(tools)
         rounds = as_rounds(max_rounds)
@@ -287,7 +292,11 @@ class Session:
             prices=self.prices,
             hooks=self.hooks,
             tell=self.notice,
-            notes=(*fitted.notes, *self._remark(provider, request.model)),
+            notes=(
+                *fitted.notes,
+                *self._remark(provider, request.model),
+                *(not_held(budgets) if provider.simulated else ()),
+            ),
             refusals=self.refusals,
             know=self.catalogue.facts,
             asked=request,
@@ -322,6 +331,7 @@ class Session:
         10
         """
         said = {name: more.pop(name) for name in ("system", "tools", "tool_choice", "schema") if name in more}
+        prompt = opened(prompt, self.notice)
         request = as_request(prompt, model=model or self.default_model or "default", options=more, **said)
         provider, name = self.resolve(model)
         return estimate.of(self, provider, request.with_(model=name), exact=exact)

@@ -130,7 +130,7 @@ def as_prompts(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
     if hasattr(prompt, "columns") or hasattr(prompt, "to_frame"):
         return _column(prompt)
     if not isinstance(prompt, list | tuple):
-        return [prompt]  # type: ignore[list-item]  # a Sequence of prompts is a list or a tuple
+        return [prompt]
     if prompt and all(isinstance(item, Message | Mapping) for item in prompt):
         return [prompt]
     if not prompt:

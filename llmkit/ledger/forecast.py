@@ -77,14 +77,13 @@ def forecast(frame: pd.DataFrame, *, days: int = 30, now: datetime | None = None
     nothing: dict[str, Any] = dict.fromkeys(
         ("expected", "low", "high", "month_expected", "month_low", "month_high")
     )
-    if not past:
-        return Forecast(
-            **known,
-            **nothing,
-            history=0,
-            method="",
-            note="There is no whole day in the ledger to forecast from yet.",
+    if not past or unpriced == len(frame):
+        note = (
+            f"There is nothing to forecast from: the cost of all {attempts(unpriced)} is unknown."
+            if unpriced and unpriced == len(frame)
+            else "There is no whole day in the ledger to forecast from yet."
         )
+        return Forecast(**known, **nothing, history=0, method="", note=note)
     first = max(min(past), today - timedelta(days=LOOK_BACK))
     span = [first + timedelta(days=n) for n in range((today - first).days)]
     costs = np.array([spent.get(day, 0.0) for day in span])

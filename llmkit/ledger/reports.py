@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmkit.core.errors import BadRequest
 from llmkit.ledger.frame import pandas
 from llmkit.ledger.sums import NEEDED, by, exact_sums
+from llmkit.models.bulk import price_many
 from llmkit.models.prices import Overrides
 from llmkit.models.rates import rates_of
 
@@ -21,7 +22,7 @@ SUMMARY_NEEDS: Final = ("provider", "model", "attempt", "ttft", "duration", *NEE
 ERRORS_NEED: Final = ("started", "provider", "model", "status", "error_kind", "error", "attempt")
 LATENCY_NEEDS: Final = ("status", "ttft", "duration", "output")
 CACHE_NEEDS: Final = (
-    *("started", "provider", "model", "model_served", "status", "service_tier"),
+    *("started", "provider", "model", "model_served", "endpoint", "status", "service_tier"),
     *("input", "cache_read", "cache_write_5m", "cache_write_1h", "cost", "currency"),
 )
 ANOMALIES_NEED: Final = (
@@ -96,30 +97,29 @@ def pace(frame: pd.DataFrame) -> pd.Series[Any]:
     return (output / writing).where((writing > 0.01) & (output > 1))
 
 
+_PROMPT: Final = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+
+
 def cache(frame: pd.DataFrame, prices: Overrides | None = None) -> pd.DataFrame:
     """What caching saved, by model.
 
     ``hit_rate`` is the share of the prompt's tokens that came from the provider's cache. ``saved`` is what they
-    would have cost as plain input, less what reading and writing the cache cost; NaN where no price is known.
-    ``replays`` are answers from our own cache and tape: these cost nothing.
+    would have cost as plain input, less what reading and writing the cache cost, call by call at the prices of that
+    day and of prompts so long; NaN where no price is known. ``replays`` are answers from our own cache and tape: these
+    cost nothing.
     """
     pd = pandas()
     records = []
     now = datetime.now(UTC)
+    frame = frame.assign(saved=_saved(frame, prices))
     for (provider, model), rows in frame.groupby(["provider", "model"], observed=True, dropna=False):
         real = rows[rows["status"] != "cached"]
-        counts = {
-            name: int(real[name].fillna(0).sum())
-            for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h")
-        }
+        counts = {name: int(real[name].fillna(0).sum()) for name in _PROMPT}
         read, whole = counts["cache_read"], sum(counts.values())
-        rates = rates_of(str(provider), str(model), at=now, overrides=prices)
-        saved = float("nan")
-        if rates is not None:
-            saved = float(
-                sum((rates["input"] - rates[name]) * counts[name] for name in counts if name != "input")
-                / 10**6
-            )
+        saved = real["saved"].sum(min_count=1)
+        written = counts["cache_write_5m"] + counts["cache_write_1h"]
+        if not (read or written) and rates_of(str(provider), str(model), at=now, overrides=prices):
+            saved = 0.0
         records.append(
             {
                 "provider": provider,
@@ -127,9 +127,9 @@ def cache(frame: pd.DataFrame, prices: Overrides | None = None) -> pd.DataFrame:
                 "calls": len(real),
                 "input": counts["input"],
                 "cache_read": read,
-                "cache_write": counts["cache_write_5m"] + counts["cache_write_1h"],
+                "cache_write": written,
                 "hit_rate": read / whole if whole else float("nan"),
-                "saved": saved,
+                "saved": float(saved),
                 "replays": len(rows) - len(real),
             }
         )
@@ -150,6 +150,19 @@ def cache(frame: pd.DataFrame, prices: Overrides | None = None) -> pd.DataFrame:
     return table.sort_values("saved", ascending=False, na_position="last", kind="stable").reset_index(
         drop=True
     )
+
+
+def _saved(frame: pd.DataFrame, prices: Overrides | None) -> pd.Series[Any]:
+    """What the provider's cache saved at each attempt; NaN where it had no part in it, or no price is known."""
+    pd = pandas()
+    cached = frame[list(_PROMPT[1:])].fillna(0).sum(axis=1).to_numpy() > 0
+    used = frame[cached & (frame["status"] != "cached").to_numpy()].assign(output=0)
+    as_it_was = used.assign(input=used["input"].fillna(0))
+    plain = as_it_was.assign(
+        input=as_it_was[list(_PROMPT)].fillna(0).sum(axis=1), **dict.fromkeys(_PROMPT[1:], 0)
+    )
+    saved = price_many(plain, overrides=prices).cost - price_many(as_it_was, overrides=prices).cost
+    return pd.Series(saved, index=used.index).reindex(frame.index)
 
 
 def anomalies(frame: pd.DataFrame, *, times: float = 5.0) -> pd.DataFrame:

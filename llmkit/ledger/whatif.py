@@ -51,13 +51,18 @@ class WhatIf:
     def __str__(self) -> str:
         if not self.attempts and not self.skipped:
             return "There are no attempts to price."
+        if not self.attempts:
+            return "\n".join(["None of the attempts can be compared.", *self._left_out()])
         share = f" ({self.instead / self.cost - 1:+.0%})" if self.cost else ""
         lines = [
             f"{attempts(self.attempts)} cost ${float(self.cost):.4f}; with {self.model} they would have cost "
             f"${float(self.instead):.4f}{share}, for the same tokens.",
-            *(f"Left out: {count:,}. {why}" for why, count in self.skipped.items()),
+            *self._left_out(),
         ]
         return "\n".join(lines)
+
+    def _left_out(self) -> list[str]:
+        return [f"Left out: {count:,}. {why}" for why, count in self.skipped.items()]
 
     def __repr__(self) -> str:
         return str(self)
@@ -107,7 +112,7 @@ def what_if(
     both = (
         rows["cost"].notna().to_numpy()
         & ~np.isnan(priced.cost)
-        & (rows["currency"].fillna("USD") == "USD").to_numpy()
+        & (rows["currency"].isna() | (rows["currency"] == "USD")).to_numpy()
     )
     skipped = dict(priced.reasons)
     if unknown := int((~both & ~np.isnan(priced.cost)).sum()):

@@ -66,7 +66,7 @@ def _named(word: str, names: Mapping[str, Any]) -> tuple[list[Part], list[str]]:
         part, notes = _address(word)
         return [part], notes
     if word.isidentifier() and word in names:
-        return _variable(names[word], word)
+        return variable(names[word], word)
     path = Path(word).expanduser()
     if not path.exists():
         raise BadRequest(f"There is no file and no variable {word!r} to attach.", hint=_HINT)
@@ -104,7 +104,8 @@ def _read(path: Path, word: str) -> bytes:
     return data
 
 
-def _variable(value: Any, name: str) -> tuple[list[Part], list[str]]:
+def variable(value: Any, name: str) -> tuple[list[Part], list[str]]:
+    """The parts for a value, and what the user should know about them; ``name`` is what people call it."""
     if isinstance(value, Path):
         part, notes = from_bytes(_read(value, str(value)), value.name)
         return [part], notes

@@ -41,8 +41,8 @@ def _row(row: known.Row) -> tuple[str, ...]:
         _word(facts.vision),
         _word(facts.tools),
         thinks,
-        _money(None if price is None else price.input),
-        _money(None if price is None else price.output),
+        _money(None if price is None else price.input, free=facts.provider == "sim"),
+        _money(None if price is None else price.output, free=facts.provider == "sim"),
         facts.remark(),
     )
 
@@ -64,5 +64,7 @@ def _word(known: bool | None) -> str:
     return {True: "yes", False: "no", None: "?"}[known]
 
 
-def _money(amount: Decimal | None) -> str:
-    return "?" if amount is None else f"{amount.normalize():f}"
+def _money(amount: Decimal | None, *, free: bool = False) -> str:
+    if amount is None:
+        return "free" if free else "?"
+    return f"{amount.normalize():f}"

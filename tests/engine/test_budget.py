@@ -271,6 +271,16 @@ def test_simulated_calls_do_not_count_unless_asked(session: llmkit.Session) -> N
     assert counted.spent > 0
 
 
+def test_a_budget_that_simulated_calls_do_not_touch_says_so_once(session: llmkit.Session) -> None:
+    said = session.ask("hello", model="sim/swift", budget="0.0000001").notes
+    assert said == ("The simulator costs nothing: the budget of $0.0000001 holds back real calls only.",)
+    session.budget(1)
+    with llmkit.budget(1), llmkit.budget(2, simulated=True):
+        first, again = (session.ask("hello", model="sim/swift").notes for _ in range(2))
+    assert (len(first), again) == (1, ())
+    assert session.ask("hello", model=MODEL, max_tokens=10, budget=1).notes == ()
+
+
 def test_calls_side_by_side_are_counted_before_they_are_over(
     session: llmkit.Session, simulator: Simulator
 ) -> None:

@@ -290,6 +290,29 @@ def test_what_the_prompt_cache_saved_is_the_difference_it_made(ledger):
     assert pd.isna(table.iloc[1]["saved"])
 
 
+def test_what_the_cache_saved_of_a_long_prompt_is_reckoned_at_a_long_prompts_price(ledger):
+    # Haiku: .10 in and .01 read for a million; five times that for prompts of more than 100,000.
+    for count in (50_000, 1_000_000):
+        add(ledger, provider="anthropic", model="claude-haiku-5-5", given=0, cache_read=count)
+    saved = accounts(ledger).cache()["saved"].item()
+    assert saved == pytest.approx(0.09 * 0.05 + 0.45 * 1)
+
+
+def test_what_the_cache_saved_at_a_provider_with_a_name_of_its_own_is_known_by_its_address(ledger):
+    add(
+        ledger,
+        provider="claude_main",
+        model="claude-sonnet-5-5",
+        endpoint="https://api.anthropic.com",
+        given=0,
+        cache_read=1_000_000,
+    )
+    add(ledger, provider="mine", model="m", endpoint="http://127.0.0.1:9", given=0, cache_read=1_000_000)
+    saved = accounts(ledger).cache().set_index("provider")["saved"]
+    assert saved["claude_main"] == pytest.approx(1.90)
+    assert pd.isna(saved["mine"])
+
+
 def test_a_call_far_above_its_kind_is_found_and_a_small_kind_is_left_alone(ledger):
     for number in range(20):
         add(ledger, cost=str(Decimal("0.01") + Decimal(number) / 10000))

@@ -41,6 +41,18 @@ def test_what_if_says_which_attempts_it_can_not_tell_of(ledger):
     assert {"No model worked", "The number of"} <= {" ".join(why.split()[:3]) for why in what.skipped}
 
 
+@pytest.mark.parametrize("status", ["ok", "cancelled"])
+def test_where_no_cost_is_known_nothing_is_compared_and_nothing_foretold(ledger, status):
+    for day in range(3):
+        add(ledger, status=status, cost=None, at=NOON - timedelta(days=day))
+    told = accounts(ledger).what_if("luna")
+    assert (told.attempts, sum(told.skipped.values())) == (0, 3)
+    assert str(told).startswith("None of the attempts can be compared.\nLeft out: 3.")
+    future = forecast(accounts(ledger)(), now=NOON + timedelta(days=1))
+    assert (future.expected, future.month_expected, future.unpriced) == (None, None, 3)
+    assert "the cost of all 3 attempts is unknown" in str(future)
+
+
 def test_what_if_of_a_model_without_a_price_is_refused(ledger):
     with pytest.raises(UnknownModel, match="nobody/x"):
         accounts(ledger).what_if("nobody/x")

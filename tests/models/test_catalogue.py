@@ -23,6 +23,14 @@ def test_every_alias_leads_to_a_current_model(alias):
     assert catalogue.facts(provider, model).age(TODAY) == "current"
 
 
+@pytest.mark.parametrize("alias", aliases.ALIASES)
+def test_of_a_model_with_an_alias_it_is_known_how_long_it_writes_and_what_it_can(alias):
+    known = catalogue.facts(*aliases.split(alias))
+    assert known.context_window
+    assert known.max_output  # else no budget could hold its worst case
+    assert (known.tools, known.structured) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
@@ -78,6 +86,9 @@ def test_retired_models_are_not_offered():
         ("anthropic", "claude-3-opus-20240229", "retired", "anthropic/claude-opus-5-5"),
         ("anthropic", "claude-sonnet-4-5", "ageing", "anthropic/claude-sonnet-5-5"),
         ("openai", "gpt-3.5-turbo", "retired", "openai/gpt-6-luna"),
+        ("openai", "gpt-4-vision-preview", "retired", "openai/gpt-6.1-terra"),
+        ("openai", "text-davinci-003", "retired", "openai/gpt-6.1-terra"),
+        ("anthropic", "claude-2", "retired", "anthropic/claude-sonnet-5-5"),
         ("openai", "gpt-4", "retired", "openai/gpt-6.1-terra"),
         ("openai", "gpt-4o", "ageing", "openai/gpt-6.1-terra"),
         ("openai", "gpt-4o-mini", "ageing", "openai/gpt-6-luna"),

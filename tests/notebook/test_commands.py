@@ -30,6 +30,7 @@ def test_use_sets_the_model_of_cells_that_name_none(kernel):
 def test_models_are_filtered(kernel):
     lines = shown(kernel, "models sim swift").splitlines()
     assert lines[1].startswith("sim/swift")
+    assert lines[1].split()[-2:] == ["free", "free"]
     assert len(lines) == 2
     assert "No known model" in shown(kernel, "models nothing-like-it")
 
