@@ -39,7 +39,7 @@ class Step(Protocol):
 class LLMStep:
     """Asks a model. Reads ``prompt``, ``model`` and ``timeout`` from the context where the step does not say them;
     keeps the answer so far in ``partial_response``, the whole one in ``final_response`` (and under ``name``), the
-    reply in ``reply``, and in ``stream_aborted`` whether it was stopped.
+    reply in ``reply``, and in ``stream_aborted`` whether it was stopped; then there is no ``final_response``.
 
     >>> step = LLMStep(task="summarisation", session=Session({}))
     >>> asyncio.run(step.execute({"prompt": "Why is the sky blue?"}))["stream_aborted"]
@@ -74,6 +74,8 @@ class LLMStep:
         self._signals.add(signal)
         try:
             stream = self._stream(context, signal)
+            for earlier in ("final_response", "reply"):  # of a step before this one
+                context.pop(earlier, None)
             async for _ in stream:
                 context["partial_response"] = stream.text
             context["partial_response"] = stream.text

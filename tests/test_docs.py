@@ -115,3 +115,17 @@ def test_every_dialect_is_in_the_table_of_dialects():
 
     table = (ROOT / "docs" / "wires.md").read_text("utf-8")
     assert [one.name for one in dialects._ALL if f"| `{one.name}` |" not in table] == []
+
+
+def test_every_public_name_is_in_the_reference():
+    import llmkit
+
+    told = set()
+    for path, members in re.findall(
+        r"^::: (\S+)(?:\n    options: \{members: \[([^]]*)\])?", (ROOT / "docs/reference.md").read_text(), re.M
+    ):
+        told |= {f"{path}.{name.strip()}" for name in members.split(",")} if members else {path}
+    homes = {name: f"{home}.{name}" for name, home in llmkit._HOMES.items() if home}
+    # objects: what they can do stands at their classes
+    homes |= {"prices": "llmkit.engine.pricebook.PriceBook", "usage": "llmkit.ledger.accounts.Accounts"}
+    assert [name for name, path in homes.items() if not {path, path.rpartition(".")[0]} & told] == []

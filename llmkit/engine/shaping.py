@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmkit.core.errors import BadRequest, IdleTimeout
@@ -96,16 +97,21 @@ class Pieces:
 
 
 class Objects:
-    """JSON objects as they are complete: one on a line, in a list, or with words and fences around them.
+    """JSON objects as they are complete: one on a line, in a list, or with words and fences around them. ``listed``:
+    a list was asked for, and what counts are its items, also where it is a field of an object.
 
     >>> Objects().feed('[{"a": 1}, {"a": "}"}, {"b"')
     [{'a': 1}, {'a': '}'}]
+    >>> Objects(listed=True).feed('{"items": [{"a": {"b": 1}}, {"a"')
+    [{'a': {'b': 1}}]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, listed: bool = False) -> None:
         self._kept = ""
         self._at = self._begin = self._depth = 0
         self._quoted = self._escaped = False
+        #: How deep the braces are between which objects stand; not known before the list begins.
+        self._outside: int | None = None if listed else 0
 
     def feed(self, item: str) -> list[Any]:
         """The objects that are complete; one that is no JSON is passed over."""
@@ -120,17 +126,20 @@ class Objects:
                     self._escaped = True
                 elif letter == '"':
                     self._quoted = False
+            elif letter == "[" and self._outside is None:
+                self._outside = self._depth
             elif letter == "{":
-                if not self._depth:
+                if self._depth == self._outside:
                     self._begin = at
                 self._depth += 1
             elif self._depth and letter == '"':
                 self._quoted = True
             elif self._depth and letter == "}":
                 self._depth -= 1
-                if not self._depth:
+                if self._depth == self._outside:
                     found += _loaded(self._kept[self._begin : at + 1])
-        begin = self._begin if self._depth else len(self._kept)
+        within = self._outside is not None and self._depth > self._outside
+        begin = self._begin if within else len(self._kept)
         self._kept = self._kept[begin:]
         self._begin, self._at = 0, len(self._kept)
         return found
@@ -200,7 +209,8 @@ class Flow:
 
     def objects(self) -> Flow:
         """JSON objects as they are complete: JSON lines, or the items of a list."""
-        return self.text()._then(Objects)
+        shape = self._stream._shape
+        return self.text()._then(partial(Objects, listed=shape is not None and shape.lists))
 
     def throttle(self, hertz: float) -> Flow:
         """The words in at most so many pieces a second; none is lost."""

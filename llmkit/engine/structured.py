@@ -38,6 +38,11 @@ class Shape:
     wrapped: bool = False
     make: Callable[[Any], Any] | None = field(default=None, repr=False)
 
+    @property
+    def lists(self) -> bool:
+        """Is the value a list?"""
+        return self.wrapped and self.schema["properties"][_ITEMS].get("type") == "array"
+
     def read(self, text: str) -> Any:
         """The value that an answer holds; :class:`SchemaError` says what is wrong with it."""
         try:

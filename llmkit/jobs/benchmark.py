@@ -126,11 +126,11 @@ class Benchmark(Answers, Reported):
         how = "one call at a time" if self._at_once == 1 else f"{self._at_once} calls at a time"
         rounds = len({cell.question.repeat for cell in self.cells})
         told = [
-            f"{rounds} rounds, {how}, in turns; {len(self.warmups)} calls to warm up are not counted. "
+            f"{_many(rounds, 'round')}, {how}, in turns; {_many(len(self.warmups), 'call')} to warm up not counted. "
             "Medians with 95 % intervals."
         ]
         if again := sum((cell.reply.attempts if cell.reply else 1) > 1 for cell in self.cells):
-            told.append(f"{again} calls had to be tried again; their waiting is part of their times.")
+            told.append(f"{_many(again, 'call')} had to be tried again; the waiting is part of the times.")
         if self.interrupted:
             told.append("It was interrupted; these are the calls that came through.")
         rows = []
@@ -163,6 +163,10 @@ class Benchmark(Answers, Reported):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return Reported._repr_mimebundle_(self, include, exclude)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _with(row: Mapping[str, Any], name: str, form: str) -> str:

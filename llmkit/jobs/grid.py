@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
@@ -125,10 +125,12 @@ def rows(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
 
 
 def as_prompts(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
-    """One prompt or several: a list of messages is one conversation, any other list is several prompts, and so
-    is a column: that of a Series, or "prompt" of a DataFrame (or its only one)."""
+    """One prompt or several: a list of messages is one conversation, any other list (or whatever gives prompts one by
+    one) is several, and so is a column: that of a Series, or "prompt" of a DataFrame (or its only one)."""
     if hasattr(prompt, "columns") or hasattr(prompt, "to_frame"):
         return _column(prompt)
+    if isinstance(prompt, Iterator) or hasattr(prompt, "tolist"):
+        prompt = list(prompt)
     if not isinstance(prompt, list | tuple):
         return [prompt]
     if prompt and all(isinstance(item, Message | Mapping) for item in prompt):
@@ -148,7 +150,7 @@ def _column(data: Any) -> list[Prompt]:
                 hint=f"Name it 'prompt', or give the column alone: df['column']. {_NOTHING_SENT}",
             )
         data = data[name]
-    return as_prompts(data.tolist())
+    return as_prompts(list(data))
 
 
 def label_of(prompt: Prompt) -> str:
@@ -180,10 +182,10 @@ def as_models(models: str | Iterable[str] | None) -> list[str]:
 def _axis(name: str, several: Iterable[T | None] | None, one: T | None) -> list[T | None]:
     if several is None:
         return [one]
-    values = [several] if isinstance(several, str) else list(several)
+    values = [several] if isinstance(several, str) or not isinstance(several, Iterable) else list(several)
     if not values:
         raise BadRequest(f"{name}= is empty.", hint=f"Leave it out, or name at least one. {_NOTHING_SENT}")
-    return values  # type: ignore[return-value]  # a lone string is a T
+    return values  # type: ignore[return-value]  # a lone string, or number, is a T
 
 
 def at_once_from(max_concurrency: int) -> int:

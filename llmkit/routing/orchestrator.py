@@ -186,6 +186,11 @@ class Orchestrator:
         kind = task_of(task, session.registry.section("tasks"), session.registry.section("routing"))
         more = {**kind.options, **asked}
         models, preferred = _names(more.pop("models", ())), more.pop("preferred", None)
+        if preferred is not None and not isinstance(preferred, str):
+            raise BadRequest(
+                f"preferred= takes one model or provider, not {preferred!r}.",
+                hint='An order of several is models=[…] with strategy="failover". Nothing was sent.',
+            )
         if models:
             kind = replace(kind, models=models, model=None, fallback=())
         elif self.models and not (kind.models or kind.model):

@@ -87,7 +87,7 @@ class Report:
 
     @property
     def df(self) -> pd.DataFrame:
-        """One row for each strategy."""
+        """One row for each strategy; none where there was no call."""
         from llmkit.ledger.frame import pandas
 
         rows = [
@@ -98,7 +98,7 @@ class Report:
                 "regret": _number(line.regret),
                 "models": ", ".join(line.models),
             }
-            for line in self.lines
+            for line in (self.lines if self.calls else ())
         ]
         made: pd.DataFrame = pandas().DataFrame(
             rows, columns=["strategy", "cost", "seconds", "regret", "models"]

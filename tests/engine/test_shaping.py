@@ -71,6 +71,18 @@ def test_objects_are_the_same_however_the_text_is_cut(size, text) -> None:
     assert out == [{"a": 1}, {"a": "}{"}, {"a": [{"b": '"}'}]}]
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    "text",
+    ['{"items": [{"a": 1}, {"a": "}]["}, {"a": [{"b": 2}]}]}', 'Sure:\n```json\n[{"a": 1}, {"a": "}]["},\n {"a": [{"b": 2}]}]\n```'],
+    ids=["in a field", "bare"],
+)  # fmt: skip
+def test_of_a_list_that_was_asked_for_the_items_count_wherever_it_stands(size, text) -> None:
+    stage = Objects(listed=True)
+    out = [value for at in range(0, len(text), size) for value in stage.feed(text[at : at + size])]
+    assert out == [{"a": 1}, {"a": "}]["}, {"a": [{"b": 2}]}]
+
+
 def test_what_comes_too_often_is_joined_and_none_is_lost() -> None:
     now = [0.0]
     stage = Slower(10, clock=lambda: now[0])
@@ -97,6 +109,12 @@ def test_a_flow_gives_the_same_whether_iterated_or_async_iterated(session, simul
 def test_json_lines_come_as_objects(session, simulator) -> None:
     flow = scripted(session, simulator, '{"n": 1}\n{"n": 2}\nand {"n": 3}')
     assert both(lambda: flow().objects()) == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_a_list_that_was_asked_for_comes_item_by_item(session, simulator) -> None:
+    said = "Berlin: 3700000 people. Oslo: 700000 people."
+    asked = lambda: session.stream(said, model=FAST, schema="[city, people int]").flow().objects()  # noqa: E731
+    assert both(asked) == [{"city": "Berlin", "people": 3700000}, {"city": "Oslo", "people": 700000}]
 
 
 def test_several_readers_get_the_same_each_at_its_own_pace(session, simulator) -> None:

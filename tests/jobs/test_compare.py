@@ -272,6 +272,11 @@ def test_bad_input_raises_before_anything_is_sent(session, simulator, given, err
     assert simulator.attempts == 0
 
 
+def test_an_axis_of_one_needs_no_list(session):
+    cmp = session.compare("Hi", "here/swift", systems="Be terse.", temperatures=0.5)
+    assert cmp.df[["system", "temperature"]].to_dict("records") == [{"system": "Be terse.", "temperature": 0.5}]
+
+
 def test_a_missing_key_is_found_before_the_others_are_sent(session, simulator):
     with pytest.raises(MissingKey):
         session.compare("Hi", ["here/swift", "anthropic/claude-sonnet-5-5"])

@@ -13,6 +13,8 @@ from kernel import ROOT
 from nbclient import NotebookClient
 from timeless import is_compared, timeless
 
+from llmkit.notebook.magics import LLMMagics
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: Those whose every cell is the magic's are run here, live; `make notebooks` runs all, in their final form.
 LIVE = [path for path in NOTEBOOKS if path.stem in ("00_quickstart", "01_cell_magic")]
@@ -101,6 +103,15 @@ def test_its_prose_holds_no_numbers_for_they_are_computed_in_cells(notebook):
     assert [text for text in prose if re.search(r"\d", text)] == []
 
 
+def test_the_one_on_the_cell_names_every_option():
+    book = nbformat.read(next(path for path in NOTEBOOKS if path.stem == "01_cell_magic"), as_version=4)
+    text = "\n".join(cell.source for cell in book.cells)
+    told = {option for action in LLMMagics.llm.parser._actions for option in action.option_strings}
+    told &= set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+    unsaid = [a.option_strings for a in LLMMagics.llm.parser._actions if not told.intersection(a.option_strings)]
+    assert [options for options in unsaid if options] == []
+
+
 #: They break the simulator on purpose, look at what this machine has, or take whatever models have keys.
 NO_SWITCH = {"06_routing_and_failover", "07_providers_and_config", "09_reliability"}
 #: What is about the simulator itself: its floods, its slow writer, its thoughts, its money, its bytes.
@@ -108,7 +119,7 @@ ON_PURPOSE = ("sim/bench", "sim/slow", "sim/scholar", 'tag="loop"', '"model": "s
 
 
 def test_one_line_changes_it_to_a_real_provider(notebook):
-    """Everything else says MODEL or names none; `--compare` names those of one cell."""
+    """Everything else says MODEL or names none; `--compare` and `--fallback` name those of one cell."""
     cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
     lines = [line for cell in cells for line in cell.source.splitlines()]
     switches = [line for line in lines if re.search(r"# (with a key|with keys|yours):", line)]
@@ -117,7 +128,7 @@ def test_one_line_changes_it_to_a_real_provider(notebook):
         return
     assert len(switches) == 1
     named = [line for line in lines if re.search(r"\bsim/|[\"' ](sage|swift|scholar|poet|coder)\b", line)]
-    allowed = (*switches, *ON_PURPOSE, "--compare")
+    allowed = (*switches, *ON_PURPOSE, "--compare", "--fallback")
     assert [line for line in named if not any(words in line for words in allowed)] == []
 
 

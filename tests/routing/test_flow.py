@@ -127,6 +127,24 @@ def test_a_sequence_ends_where_it_was_aborted(here):
     assert "after" not in found
 
 
+def test_what_was_stopped_does_not_end_with_the_answer_of_the_step_before(here):
+    async def stop_one():
+        slow = LLMStep(model=SLOW, session=here, prompt="Carry on: {final_response}")
+        flow = Sequence(step(here, prompt="x"), Parallel(slow=slow, quick=step(here, prompt="y")))
+        context = {}
+        task = asyncio.ensure_future(flow.execute(context))
+        while not slow._signals:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await something_came(context["parts"]["slow"])
+        slow.abort()
+        return await task
+
+    found = asyncio.run(stop_one())
+    assert found["slow"] is None
+    assert found["quick"]
+    assert found["stream_aborted"]
+
+
 def test_a_task_without_a_model_is_routed(here):
     found = run(LLMStep("chat", session=here, models=["here/mono"]), prompt="hello")
     assert found["reply"].route.task == "chat"

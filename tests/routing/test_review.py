@@ -78,6 +78,7 @@ def test_nothing_asked_yet_is_said_and_no_table_of_zeros():
         assert "nothing was asked" in said
         assert "$0" not in said
     assert list(found.df.columns) == ["strategy", "cost", "seconds", "regret", "models"]
+    assert found.df.empty
 
 
 def test_votes_alone_suggest_the_cheaper_of_two_that_are_equal(here):

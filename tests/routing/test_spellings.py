@@ -101,6 +101,11 @@ def test_a_misspelt_argument_is_no_silent_one(session):
         Orchestrator(session).explain("coding", "balanced", "Hi.", max_token=5)
 
 
+def test_one_is_preferred_and_a_list_is_told_where_it_belongs(session):
+    with pytest.raises(e.BadRequest, match="one model or provider"):
+        Orchestrator(session).execute_with_failover("chat", "balanced", "Hi.", preferred=["sonnet", "luna"])
+
+
 def test_the_models_that_are_named_are_the_only_ones(session):
     def asked(**more):
         return {one.model for one in Orchestrator(session).route("plan", **more).candidates}
