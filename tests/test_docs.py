@@ -122,7 +122,9 @@ def test_every_public_name_is_in_the_reference():
 
     told = set()
     for path, members in re.findall(
-        r"^::: (\S+)(?:\n    options: \{members: \[([^]]*)\])?", (ROOT / "docs/reference.md").read_text(), re.M
+        r"^::: (\S+)(?:\n    options: \{members: \[([^]]*)\])?",
+        (ROOT / "docs/reference.md").read_text(),
+        re.MULTILINE,
     ):
         told |= {f"{path}.{name.strip()}" for name in members.split(",")} if members else {path}
     homes = {name: f"{home}.{name}" for name, home in llmkit._HOMES.items() if home}

@@ -274,7 +274,9 @@ def test_bad_input_raises_before_anything_is_sent(session, simulator, given, err
 
 def test_an_axis_of_one_needs_no_list(session):
     cmp = session.compare("Hi", "here/swift", systems="Be terse.", temperatures=0.5)
-    assert cmp.df[["system", "temperature"]].to_dict("records") == [{"system": "Be terse.", "temperature": 0.5}]
+    assert cmp.df[["system", "temperature"]].to_dict("records") == [
+        {"system": "Be terse.", "temperature": 0.5}
+    ]
 
 
 def test_a_missing_key_is_found_before_the_others_are_sent(session, simulator):

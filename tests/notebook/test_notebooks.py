@@ -108,7 +108,9 @@ def test_the_one_on_the_cell_names_every_option():
     text = "\n".join(cell.source for cell in book.cells)
     told = {option for action in LLMMagics.llm.parser._actions for option in action.option_strings}
     told &= set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
-    unsaid = [a.option_strings for a in LLMMagics.llm.parser._actions if not told.intersection(a.option_strings)]
+    unsaid = [
+        a.option_strings for a in LLMMagics.llm.parser._actions if not told.intersection(a.option_strings)
+    ]
     assert [options for options in unsaid if options] == []
 
 
