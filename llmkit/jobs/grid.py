@@ -130,7 +130,7 @@ def as_prompts(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
     if hasattr(prompt, "columns") or hasattr(prompt, "to_frame"):
         return _column(prompt)
     if isinstance(prompt, Iterator) or hasattr(prompt, "tolist"):
-        prompt = list(prompt)
+        prompt = list(prompt)  # type: ignore[arg-type]  # an array is no type that we know
     if not isinstance(prompt, list | tuple):
         return [prompt]
     if prompt and all(isinstance(item, Message | Mapping) for item in prompt):
