@@ -148,7 +148,9 @@ def _on_lines_of_its_own(state: StateBlock, start: int, last: int, silent: bool)
         opening, closing = (named[0], f"\\end{{{named[1]}}}") if named else ("", "")
     else:
         opening, closing = first[:2], _CLOSE[first[:2]]
-    if not opening:
+    begins = state.bMarks[start] + state.tShift[start] + len(opening)
+    # Looked for first: many that are opened and never closed would each be followed to the end of the text.
+    if not opening or state.src.find(closing, begins, begins + 2 * LONGEST) == -1:
         return False
     for line in range(start, last):
         if state.isEmpty(line) or state.sCount[line] < state.blkIndent:

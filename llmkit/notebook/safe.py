@@ -36,10 +36,9 @@ WRAPPER = '<div class="llmkit-md tex2jax_ignore mathjax_ignore">'
 LONGEST = 1_000_000
 
 _SCHEMES = ("http://", "https://", "mailto:")
-_HOST = re.compile(
-    r"(?:[a-z0-9\u0080-\uffff](?:[a-z0-9\u0080-\uffff-]*[a-z0-9\u0080-\uffff])?\.)+[a-z\u0080-\uffff]{2,}",
-    re.IGNORECASE,
-)
+#: What a host may be made of, and what makes one of it. Two steps, each of which reads a text once: links may be long.
+_RUN = re.compile(r"[a-z0-9\u0080-\uffff.-]+", re.IGNORECASE)
+_DOTTED = re.compile(r"[^.-]\.[a-z\u0080-\uffff]{2}", re.IGNORECASE)
 _BLOCK = "margin:.2em 0 1em;overflow-x:auto;white-space:pre;padding:.6em .8em;border-radius:6px;background:rgba(127,127,127,.1)"
 _FORMULA = "margin:0 0 1em;overflow-x:auto;white-space:pre-line"
 _CELL = "text-align:{};padding:.25em .7em;border-bottom:1px solid rgba(127,127,127,.25)"
@@ -104,7 +103,7 @@ def destination_note(text: str, url: str) -> str:
     ''
     """
     host = host_of(url)
-    named = [found.group(0).lower() for found in _HOST.finditer(text)]
+    named = [run.strip(".-").lower() for run in _RUN.findall(text) if _DOTTED.search(run)]
     bare = host.partition(":")[0].removeprefix("www.")
     if any(name.removeprefix("www.") != bare for name in named) and text.strip() != host:
         return host

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 
 from llmkit.notebook import safe
 from llmkit.notebook.incremental import TAIL, Incremental
@@ -227,6 +228,20 @@ def test_every_prefix_of_an_answer_looks_as_if_rendered_whole(harmless):
         shown = growing.update(harmless[:end])
         if not later:
             assert shown == to_html(harmless[:end]), harmless[:end]
+
+
+@pytest.mark.parametrize("line", ["\\[ a\n", "$$ a\n", "\\begin{x}\n", "word\n"])
+def test_lines_that_open_what_is_never_closed_are_each_looked_at_a_few_times(line, monkeypatch):
+    looks, is_empty = [], StateBlock.isEmpty
+    monkeypatch.setattr(StateBlock, "isEmpty", lambda state, at: looks.append(at) or is_empty(state, at))
+    to_html(line * 1_000)
+    assert len(looks) < 10 * 1_000
+
+
+def test_a_link_of_very_many_letters_is_rendered():
+    name = "a" * 300_000
+    assert f">{name}</a>" in to_html(f"[{name}](https://a.example)")
+    assert "(evil.example)" in to_html(f"[{name}.example](https://evil.example)")
 
 
 def test_every_prefix_of_a_long_answer_looks_as_if_rendered_whole():
