@@ -136,7 +136,6 @@ class Comparison(Answers):
         """Show the grid here, and send what is waiting."""
         if self._watched is not None:
             self._watched.leave()
-        self.interrupted = False
         self._watched = watcher = self._watcher()
         watcher.start()
         self._send(self.cells, block=block or not watcher.outlives_its_cell)
@@ -275,6 +274,7 @@ class Comparison(Answers):
 
     def _send(self, cells: Iterable[Cell], *, block: bool) -> None:
         """Have these cells asked: by the pump that runs, or by a new one, here or in a thread of its own."""
+        self.interrupted = False
         errands = [cell.errand for cell in cells if cell.errand.status == "waiting"]
         watcher = self._watched or Watcher()
         with self._sending:
@@ -300,8 +300,13 @@ class Comparison(Answers):
             self.wait()
 
     def _run(self, pump: Pump) -> None:
-        if pump.run():
+        try:
+            if pump.run():
+                self.interrupted = True
+        except KeyboardInterrupt:  # another one, which did not wait for last words
             self.interrupted = True
+            pump.watcher.end()
+            raise
         pump.watcher.end()
 
     def _run_apart(self, pump: Pump, before: threading.Thread | None) -> None:

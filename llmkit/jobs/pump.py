@@ -205,15 +205,16 @@ class Pump:
                 return
             if self.running and len(self.running) >= self.too_many:
                 return
-            errand = self.waiting.popleft()
+            errand = self.waiting[0]  # it waits until it is under way: an interrupt may come in between
             if errand.unwanted:
-                errand.status = "unsent"
+                self.waiting.popleft().status = "unsent"
                 self.watcher.hear(errand, [])
                 continue
             errand.alone = not self.running
             try:
                 errand.stream = errand.begin(self.stop)
             except LLMKitError as error:
+                self.waiting.popleft()
                 self.settle(errand, Failed(error, error.partial or Reply(complete=False)))
                 if not errand.over:
                     return
@@ -221,10 +222,11 @@ class Pump:
                     errand.status = "refused"
                 self.watcher.hear(errand, [])
                 continue
+            self.running[errand] = errand.stream.batches(0)
+            self.waiting.popleft()
             errand.status = "running"
             if errand.unwanted:  # stopped while it began
                 errand.stream.stop()
-            self.running[errand] = errand.stream.batches(0)
 
     def round(self) -> bool:
         """Take from every call what has come; did anything?"""
@@ -242,7 +244,6 @@ class Pump:
             moved = True
             last = batch[-1]
             if isinstance(last, Done | Failed):
-                del self.running[errand]
                 self.settle(errand, last)
             self.watcher.hear(errand, batch)
         return moved
@@ -254,9 +255,11 @@ class Pump:
             place = self._place[errand]  # in the order in which they were asked for
             before = sum(self._place[other] < place for other in self.waiting)
             self.waiting.insert(before, errand)
+            self.running.pop(errand, None)
             self.too_many = len(self.running)
             return
         errand.end(terminal)
+        self.running.pop(errand, None)
 
     def leave_the_rest(self) -> None:
         """What has not begun is not sent."""
@@ -267,16 +270,23 @@ class Pump:
             self.waiting.popleft().status = "unsent"
 
     def last_words(self) -> None:
-        """After an interrupt: what the calls under way still have to say."""
+        """After an interrupt: what the calls under way still have to say. Another one cuts them short."""
         until = time.monotonic() + _LAST_WORDS_SECONDS
         self.leave_the_rest()
-        while self.running and time.monotonic() < until:
-            if not self.round():
-                time.sleep(_LONGEST_PAUSE)
+        try:
+            while self.running and time.monotonic() < until:
+                if not self.round():
+                    time.sleep(_LONGEST_PAUSE)
+        finally:
+            self.cut_short()
+
+    def cut_short(self) -> None:
+        """Whoever is still under way has said its last word; nothing more is taken in."""
         for errand in self.running:
-            partial = errand.stream.partial if errand.stream is not None else Reply()
-            error = Aborted("The call was stopped: interrupted.", hint="What arrived is kept.")
-            errand.end(Failed(error, partial.with_(complete=False)))
+            if not errand.over:
+                partial = errand.stream.partial if errand.stream is not None else Reply()
+                error = Aborted("The call was stopped: interrupted.", hint="What arrived is kept.")
+                errand.end(Failed(error, partial.with_(complete=False)))
         self.running.clear()
         with self._closing:
             self._closed = True

@@ -125,6 +125,31 @@ def test_an_interrupt_while_a_batch_is_heard_loses_no_terminal():
     assert [errand.status for errand in errands] == ["ok", "cancelled"]
 
 
+def test_an_interrupt_while_one_begins_leaves_none_that_waits_for_ever():
+    def begin(stop):
+        raise KeyboardInterrupt
+
+    _, errands = lines(2)
+    interrupted, _ = go([errands[0], Errand(begin), errands[1]])
+    assert interrupted
+    assert [errand.status for errand in errands] == ["cancelled", "unsent"]
+    waiting = Errand(begin)
+    assert go([waiting])[0]
+    assert waiting.over
+
+
+def test_a_second_interrupt_is_raised_at_once_and_leaves_none_that_runs_for_ever():
+    _, errands = lines(3)
+
+    class Impatient(EachLook):
+        def hear(self, errand, batch):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(errands, at_once=2, stop=Signal.never(), watcher=Impatient(interrupt))
+    assert [errand.status for errand in errands] == ["cancelled", "cancelled", "unsent"]
+
+
 def test_a_display_that_fails_leaves_nothing_running():
     _, errands = lines(2)
 
