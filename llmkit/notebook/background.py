@@ -24,6 +24,7 @@ from llmkit.engine.whereabouts import kernel_shell
 from llmkit.notebook.interrupted import Interrupted
 from llmkit.notebook.listing import short
 from llmkit.notebook.live import LiveAnswer, answer_for, has_something, reason
+from llmkit.notebook.pane import page_cell
 from llmkit.notebook.static import reply_bundle
 
 if TYPE_CHECKING:
@@ -131,7 +132,10 @@ class Background:
     def start(self, shell: Any) -> None:
         """Show the first sign of it in the running cell, and leave."""
         if not _running:
-            atexit.register(_goodbye)
+            atexit.unregister(_goodbye)
+            atexit.register(
+                _goodbye
+            )  # the last to be registered is the first to go: before what it stops needs
         self._shown_in = shell.execution_count
         if self._answer is not None:
             self._answer.start(self.stop)
@@ -208,8 +212,7 @@ def page_stays(shell: Any) -> bool:
     """Is there a page that goes on listening when the cell is over? Such pages name the cell they run."""
     if "google.colab" in sys.modules:
         return True
-    parent: Any = getattr(shell, "get_parent", dict)() or {}
-    return bool((parent.get("metadata") or {}).get("cellId"))
+    return page_cell(shell) is not None
 
 
 def running() -> tuple[Background, ...]:

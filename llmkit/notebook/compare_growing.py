@@ -34,7 +34,8 @@ class Growing:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._page = Incremental()
+        #: The words as HTML; another one where they begin anew.
+        self.page = Incremental()
         self._doing = ""
         self._behind = False
         self._kept: tuple[object, str] | None = None
@@ -55,13 +56,13 @@ class Growing:
     def frozen(self) -> str:
         """The HTML of the blocks that are finished."""
         self._catch_up()
-        return self._page.frozen
+        return self.page.frozen
 
     @property
     def tail(self) -> str:
         """The HTML of the rest."""
         self._catch_up()
-        return self._page.tail
+        return self.page.tail
 
     def html(self) -> str:
         """All of it as safe HTML."""
@@ -74,7 +75,7 @@ class Growing:
             self.ended = True
             return self
         other = Growing()
-        other._parts, other._page.frozen, other.ended = [text], whole, True
+        other._parts, other.page.frozen, other.ended = [text], whole, True
         return other
 
     def take(self, batch: Sequence[Event]) -> None:
@@ -97,7 +98,9 @@ class Growing:
                     self._doing = name if state == "running" else f"{name} {state}"
                 case Retrying(attempt, delay, error):
                     self._doing = f"{error.what} Attempt {attempt + 1} in {seconds(delay)}."
-                case Rerouted(origin, target, why):
+                case Rerouted(origin, target, why, anew):
+                    if anew:
+                        self._parts, self.page, self._behind = [], Incremental(), False
                     self._doing = f"{origin} → {target}: {why}"
                 case Done() | Failed():
                     pass
@@ -118,5 +121,5 @@ class Growing:
 
     def _catch_up(self) -> None:
         if self._behind:
-            self._page.update(mask_growing(self._text()))
+            self.page.update(mask_growing(self._text()))
             self._behind = False

@@ -53,7 +53,7 @@ class Row:
 
 def layout(comparison: Answers) -> list[Row]:
     """The rows of a comparison: models side by side, or, of one model alone, its repeats."""
-    varying = [name for name in _AXES if len({_said(cell, name) for cell in comparison.cells}) > 1]
+    varying = axes(comparison)
     alone = len(comparison.models) == 1
     across = (
         next((name for name in ("repeat", "temperature", "system") if name in varying), "") if alone else ""
@@ -61,7 +61,7 @@ def layout(comparison: Answers) -> list[Row]:
     apart = [name for name in varying if name != across]
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in comparison.cells:
-        groups.setdefault(tuple(_said(cell, name) for name in apart), []).append(cell)
+        groups.setdefault(tuple(_at(cell, name) for name in apart), []).append(cell)
     rows = []
     for cells in groups.values():
         veil = comparison.veil
@@ -78,13 +78,18 @@ def layout(comparison: Answers) -> list[Row]:
 
 def axes(comparison: Answers) -> list[str]:
     """What the questions differ in, besides their model."""
-    return [name for name in _AXES if len({_said(cell, name) for cell in comparison.cells}) > 1]
+    return [name for name in _AXES if len({_at(cell, name) for cell in comparison.cells}) > 1]
 
 
 def said(cell: Cell, axis: str) -> str:
     """A cell's value on one of its axes, in words; empty for none."""
     value = _said(cell, axis)
     return "" if value is None else str(value)
+
+
+def _at(cell: Cell, axis: str) -> Any:
+    """Where a cell is on an axis. Two prompts may have the same words, and ask for different pictures, say."""
+    return (cell.question.place, cell.question.label) if axis == "prompt" else _said(cell, axis)
 
 
 def _said(cell: Cell, axis: str) -> Any:

@@ -21,7 +21,17 @@ from llmkit.jobs.blind import letter
 from llmkit.notebook.compare_growing import Growing
 from llmkit.notebook.compare_layout import Pane, Row, layout
 from llmkit.notebook.compare_static import STATUS, answer_parts, brief, figures, money, what_is_wrong
-from llmkit.notebook.pane import close_comm, may_have_a_page, open_comm, shared, units, widget_state
+from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.pane import (
+    close_comm,
+    listen,
+    may_have_a_page,
+    open_comm,
+    page_cell,
+    shared,
+    units,
+    widget_state,
+)
 from llmkit.notebook.safe import to_text
 from llmkit.notebook.static import name_of
 
@@ -65,6 +75,7 @@ class ComparePage:
         self._sent = 0
         self._version = 0
         self._whole = True
+        self._closed = False
         self._seen: Parts = {}
         self._panes: list[_Sent] = []
         self._known: tuple[str, ...] = ()
@@ -72,20 +83,11 @@ class ComparePage:
 
     def listen(self, hear: Callable[[str, Mapping[str, Any]], object]) -> None:
         """``hear(what, with)`` is called, on whatever thread, with all that the page says."""
-
-        def on_message(message: Mapping[str, Any]) -> None:
-            data = message["content"].get("data") or {}
-            if data.get("method") == "request_state":  # a page that was loaded again
-                self._comm.send({"method": "update", "state": _state(self.place), "buffer_paths": []})
-            content = data.get("content") if data.get("method") == "custom" else None
-            if isinstance(content, dict) and isinstance(content.get("say"), str):
-                hear(content["say"], content)
-
-        self._comm.on_msg(on_message)
+        listen(self._comm, lambda: _state(self.place), hear)
 
     def again(self) -> None:
         """The page knows nothing (any more): the next push holds everything."""
-        self.answered = self._whole = True
+        self.answered = self._whole = not self._closed
 
     def begun(self) -> None:
         """Time counts from here."""
@@ -142,14 +144,19 @@ class ComparePage:
         self._send({**parts, "v": self._version, "panes": len(self._panes)})
 
     def close(self) -> None:
-        """The page goes back to what the output holds."""
-        close_comm(self._comm, answered=self.answered, offered=self._offered)
+        """The page goes back to what the output holds, which follows the comparison by itself from here on."""
+        if self._closed:
+            return
+        answered, self.answered, self._closed = self.answered, False, True
+        close_comm(self._comm, answered=answered, offered=self._offered)
         if self in _alive:
             _alive.remove(self)
 
     # -- inside -------------------------------------------------------------------------------
 
     def _send(self, message: Parts) -> None:
+        if self._closed:  # just now, by another comparison
+            return
         self._comm.send({"method": "custom", "content": {"n": self._sent, **message}})
         self._sent += 1
 
@@ -239,7 +246,7 @@ class _Sent:
 
     def __init__(self, pane: Pane) -> None:
         self.key = (pane.cell, pane.title, pane.note)
-        self._growing: Growing | None = None
+        self._page: Incremental | None = None
         self._frozen = 0
         self._tail = ""
         self._info: Parts = {}
@@ -248,9 +255,9 @@ class _Sent:
     def patch(self, comparison: Comparison, pane: Pane, growing: Growing) -> Parts:
         """What it does not know yet."""
         patch: Parts = {}
-        if growing is not self._growing:
-            patch["reset"] = self._growing is not None
-            self._growing, self._frozen, self._tail, self._ended = growing, 0, "", None
+        if growing.page is not self._page:
+            patch["reset"] = self._page is not None
+            self._page, self._frozen, self._tail, self._ended = growing.page, 0, "", None
         frozen, tail = growing.frozen, growing.tail
         if len(frozen) > self._frozen:
             patch["add"] = frozen[self._frozen :]
@@ -311,8 +318,7 @@ def offer(comparison: Comparison, shell: Any, growing: Callable[[Pane], Growing]
     comm = open_comm(lambda: _state(place))
     if comm is None:
         return None
-    parent: Any = getattr(shell, "get_parent", dict)() or {}
-    cell = ((parent.get("metadata") or {}).get("cellId"), shell.execution_count)
+    cell = (page_cell(shell), shell.execution_count)
     for old in [page for page in _alive if page.cell[0] == cell[0] and page.cell != cell]:
         old.close()  # its output went when the cell ran again
     while len(_alive) >= _ALIVE:

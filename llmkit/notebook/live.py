@@ -202,8 +202,9 @@ class LiveAnswer:
                 if self._terminal is not None and self.mode == "live":
                     self._terminal.text(text)
             case Thinking(text):
+                before = self._thinking[-1:]  # a word may come in pieces
+                self._thought_words += len((before + text).split()) - len(before.split())
                 self._thinking = (self._thinking + text)[-4 * _THINKING_SHOWN :]
-                self._thought_words += text.count(" ")
                 self._status = "thinking"
             case ToolCallDelta(_, _, name):
                 self._status = f"asking for {name}" if name else self._status
@@ -232,7 +233,7 @@ class LiveAnswer:
             case Rerouted(origin, target, why, anew):
                 self.label = self.label.replace(origin, target)
                 if anew:
-                    self._text, self._page, self._thinking = [], Incremental(), ""
+                    self._begin_anew()
                 self._say(f"{origin} → {target}: {why}")
             case Done() | Failed():
                 return
@@ -245,6 +246,10 @@ class LiveAnswer:
         thoughts, _ = self._body()
         text = self._text[0] if self._text else ""
         self._trail.words(thoughts + (self._page.finish(mask(text)) if text else ""))
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The words that come are those of another answer."""
         self._text, self._page = [], Incremental()
         self._thinking, self._thought_words = "", 0
         if self._pane is not None:
@@ -321,7 +326,8 @@ class LiveAnswer:
         if not self._thinking:
             return ""
         if answering:
-            return f'<div style="{QUIET};margin-bottom:.5em">Thought for {self._thought_words:,} words</div>'
+            words = f"{self._thought_words:,} word{'' if self._thought_words == 1 else 's'}"
+            return f'<div style="{QUIET};margin-bottom:.5em">Thought for {words}</div>'
         thought = mask_growing(self._thinking)
         shown = thought[-_THINKING_SHOWN:]
         if len(shown) < len(thought):

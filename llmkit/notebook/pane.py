@@ -48,7 +48,7 @@ class Pane:
         self._seen: dict[str, str] = {}
         self._whole = True
         self.answered = False
-        comm.on_msg(self._hear)
+        listen(comm, _state, self._hear)
 
     @property
     def bundle(self) -> dict[str, object]:
@@ -89,13 +89,10 @@ class Pane:
         """Take the pane away. What its page says after that falls on deaf ears."""
         close_comm(self._comm, answered=self.answered, offered=self._offered)
 
-    def _hear(self, message: Mapping[str, Any]) -> None:
-        data = message["content"].get("data") or {}
-        content = data.get("content") if data.get("method") == "custom" else None
-        said = content.get("say") if isinstance(content, dict) else None
-        if said == "hello":  # also from a page that was loaded again, or that missed something
+    def _hear(self, what: str, _: Mapping[str, Any]) -> None:
+        if what == "hello":  # also from a page that was loaded again, or that missed something
             self._whole = self.answered = True
-        elif said == "stop":
+        elif what == "stop":
             self._stop()
 
 
@@ -140,6 +137,25 @@ def open_comm(state: Callable[[], Mapping[str, object]]) -> Any | None:
     return made
 
 
+def listen(
+    comm: Any, state: Callable[[], Mapping[str, object]], hear: Callable[[str, Mapping[str, Any]], object]
+) -> None:
+    """``hear(what, with)`` is called, on whatever thread, with all that the page says.
+
+    A page that was loaded again asks for the state first, and makes no widget of anybody's until it has it.
+    """
+
+    def on_message(message: Mapping[str, Any]) -> None:
+        data = message["content"].get("data") or {}
+        if data.get("method") == "request_state":
+            comm.send({"method": "update", "state": dict(state()), "buffer_paths": []})
+        content = data.get("content") if data.get("method") == "custom" else None
+        if isinstance(content, dict) and isinstance(content.get("say"), str):
+            hear(content["say"], content)
+
+    comm.on_msg(on_message)
+
+
 def close_comm(comm: Any, *, answered: bool, offered: float) -> None:
     """Close a comm, and remember whether anybody listened to it, and since when somebody could have."""
     global _unanswered
@@ -153,15 +169,20 @@ def close_comm(comm: Any, *, answered: bool, offered: float) -> None:
 
 
 def may_have_a_page(shell: Any) -> bool:
-    """Is it worth asking? Not where pages did not answer before; and only JupyterLab's notebooks (and VS Code's) name the cell when they run one, so that
-    a notebook that is run by a program isn't asked, and keeps no widget's state."""
+    """Is it worth asking? Not where pages did not answer before; and only JupyterLab's notebooks (and VS Code's) name
+    the cell when they run one, so that a notebook that is run by a program isn't asked, and keeps no widget's state."""
     if _unanswered >= _CHANCES or "google.colab" in sys.modules or not getattr(shell, "kernel", None):
         return False
-    parent: Any = getattr(shell, "get_parent", dict)() or {}
-    if not (parent.get("metadata") or {}).get("cellId"):
+    if page_cell(shell) is None:
         return False
     ipykernel = sys.modules.get("ipykernel")
     return getattr(ipykernel, "version_info", (0,))[0] >= _HEARING_KERNEL and _anywidget() is not None
+
+
+def page_cell(shell: Any) -> str | None:
+    """The cell that runs, as a page has named it; programs that run notebooks name none."""
+    parent: Any = getattr(shell, "get_parent", dict)() or {}
+    return (parent.get("metadata") or {}).get("cellId") or None
 
 
 @lru_cache(maxsize=1)
@@ -203,9 +224,13 @@ def widget_state(name: str, script: str, style: str) -> dict[str, object]:
 
 
 def _keep_quiet(comm: Any) -> None:
-    """Remember a closed comm for a while: a kernel warns, in some cell, of messages for one it doesn't know."""
+    """Remember a closed comm for a while: a kernel warns, in some cell, of messages for one it doesn't know.
+
+    Not as a widget: a page that is loaded again would ask for its state, and wait for it before all others.
+    """
     from comm import get_comm_manager
 
+    comm.target_name = "llmkit.closed"
     manager: Any = get_comm_manager()
     manager.register_comm(comm)
     _retired.append(comm)

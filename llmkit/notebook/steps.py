@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmkit.core.errors import Aborted
 from llmkit.core.reply import Reply
 from llmkit.notebook.live import LiveAnswer, answer_for, has_something, reason
+from llmkit.notebook.terminal import to_stdout
 
 if TYPE_CHECKING:
     from llmkit.engine.stream import Stream
@@ -38,5 +39,5 @@ def _answer(label: str) -> LiveAnswer:
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None:
-        return LiveAnswer(label, terminal=sys.stdout.write)
+        return LiveAnswer(label, terminal=to_stdout)
     return answer_for(shell, label)

@@ -9,7 +9,7 @@ import pytest
 
 import llmkit
 from llmkit.core.errors import BadRequest, ServerError
-from llmkit.core.events import Done, Failed, Text
+from llmkit.core.events import Done, Failed, Rerouted, Text
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply, StopReason, Timing
 from llmkit.core.usage import Usage
@@ -202,6 +202,31 @@ class TestGrowing:
         assert len(output.bundles) <= 3
         assert "3 done" in output.bundles[-1]["text/plain"]
 
+    def test_an_answer_that_begins_anew_elsewhere_leaves_nothing_of_the_old_one(self, living):
+        grid, live, comm, clock, _ = living(None)
+        for batch in (
+            [Text("One.\n\nTwo")],
+            [Rerouted("a", "b", "It broke.", True), Text("Three.\n\nFour.\n\nFive")],
+        ):
+            clock.now += 1
+            live.hear(grid[0].errand, batch)
+            live.look()
+        assert comm.html(0) == render("Three.\n\nFour.\n\nFive")
+
+    def test_once_its_page_is_gone_the_output_follows_by_itself_and_nothing_more_is_sent_to_it(
+        self, living, monkeypatch
+    ):
+        monkeypatch.setattr(compare_page, "close_comm", lambda comm, **_: comm.close())
+        grid, live, comm, clock, output = living(None)
+        live._page.close()
+        sent = len(comm.messages)
+        clock.now += 1
+        live.hear(grid[0].errand, [Text("One.")])
+        live.look()
+        comm.say("hello")  # was under way
+        assert len(comm.messages) == sent
+        assert "One." in output.bundles[-1]["text/html"]
+
     def test_hostile_text_is_harmless_in_the_page(self, living, hostile, look):
         grid, live, comm, clock, _ = living(None, models=[hostile])
         self.stream(live, grid, clock, [hostile], step=0.2)
@@ -369,6 +394,12 @@ class TestTheMatrix:
         assert (comm.now["at"], comm.now["prompt"]["text"]) == (3, "Question 3?")
         comm.say("show", row=99)
         assert comm.now["at"] == 4
+
+    def test_prompts_of_the_same_words_are_rows_of_their_own(self, living):
+        done = Done(reply())
+        _, _, comm, *_ = living(done, done, prompts=["Other?", "Same?", "Same?"])
+        assert comm.now["rows"] == ["Other?", "Same?", "Same?"]
+        assert len(comm.now["marks"]) == len(comm.now["rows"]) * len(comm.now["columns"])
 
     def test_what_is_not_shown_is_not_sent_and_of_the_table_only_what_changes(self, living):
         grid, live, comm, clock, _ = living(None, None, prompts=["One?", "Two?"])

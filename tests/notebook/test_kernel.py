@@ -350,3 +350,22 @@ def test_a_call_that_is_not_on_the_tape_names_its_cell(kernel, tmp_path):
     finally:
         kernel.run("%llm tape off")
     assert [line.partition(":")[0] for line in said] == [f"Cell In[{first + n}] (c-9)" for n in (0, 1)]
+
+
+def test_a_page_that_is_loaded_again_is_told_of_no_pane_that_is_gone(kernel):
+    def widgets():
+        return set(kernel.reply_to(kernel.client.comm_info("jupyter.widget"))["comms"])
+
+    before = widgets()
+
+    ran = kernel.run("%%llm sim/bench:tokens=200,rate=200,ttft=0 --no-history\nGo on.", "a-cell")
+    (opened,) = ran.of("comm_open")
+    assert widgets() == before
+    kernel.say(opened["comm_id"], {"say": "hello"}, None)  # was under way
+    assert kernel.run("1").stderr == ""
+    begun = kernel.run("%%llm sim/bench:tokens=9999,rate=50,ttft=0 --bg -o job\nGo on.", "another-cell")
+    while widgets() == before:
+        assert kernel.value("job.done") is False
+    assert begun.status == "ok"
+    kernel.run("job.stop()\njob.reply();")
+    assert widgets() == before

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from llmkit.core.errors import Aborted
-from llmkit.core.events import Done, Failed, Text
+from llmkit.core.events import Done, Failed, Rerouted, Text
 from llmkit.core.messages import Message
 from llmkit.core.reply import Reply
 from llmkit.notebook import pane as panes
@@ -23,6 +23,7 @@ class Comm:
 
     def __init__(self):
         self.sent = []
+        self.states = []
         self.hear = None
         self.closed = False
 
@@ -30,7 +31,10 @@ class Comm:
         self.hear = hear
 
     def send(self, data):
-        self.sent.append(data["content"])
+        if data["method"] == "custom":
+            self.sent.append(data["content"])
+        else:
+            self.states.append(data["state"])
 
     def close(self):
         self.closed = True
@@ -186,6 +190,24 @@ def test_a_page_that_missed_something_is_sent_all_of_it_again(comm):
     answer.take([Text("")])
     assert comm.sent[-1]["whole"] is True
     assert page_of(comm.sent) == before
+
+
+def test_an_answer_that_begins_anew_leaves_nothing_of_the_old_one_in_the_page(comm):
+    answer, _, clock = streaming(comm)
+    comm.say({"say": "hello"})
+    clock.now += 0.1
+    answer.take([Text("Two.\n\nThree.\n\nFo")])
+    clock.now += 0.1
+    longer = "Another one.\n\n" * 5
+    answer.take([Rerouted("m", "n", "It broke.", True), Text(f"{longer}And on.")])
+    assert "".join(page_of(comm.sent)[1]["tail"].split("And on.")) == "<p></p>\n"
+    assert page_of(comm.sent)[0] == "<p>Another one.</p>\n" * 5
+
+
+def test_a_page_that_is_loaded_again_is_told_what_to_make_the_pane_of(comm):
+    Pane(comm, lambda: None)
+    comm.hear({"content": {"data": {"method": "request_state"}}})
+    assert comm.states[0]["_view_name"] == "AnyView"
 
 
 def test_the_button_stops_the_answer_and_what_came_stays_marked(comm):

@@ -55,7 +55,7 @@ const makePane = (place, act) => {
     },
     // Two steps, so that a page with many panes is laid out once for all of them.
     paint() {
-      if (fresh.has("reset")) frozen.replaceChildren();
+      if (fresh.has("reset")) { frozen.replaceChildren(); tail.replaceChildren(); }
       if (fresh.has("add")) { frozen.insertAdjacentHTML("beforeend", added); added = ""; }
       if (fresh.has("tail")) tail.innerHTML = now;
       if (fresh.has("info")) {
