@@ -8,10 +8,12 @@ what a saved notebook shows without a kernel.
 from __future__ import annotations
 
 import threading
+import weakref
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from llmkit.jobs.screen import cell_id, kernel_shell
 from llmkit.ledger import gallery
 from llmkit.notebook import dashboard_markup as markup
 from llmkit.notebook import dashboard_view as views
@@ -31,6 +33,8 @@ _RECENT: Final = "2h"
 _DEPTHS: Final = ("groups", "calls", "call")
 #: Plots of other rows than the rest of the dashboard.
 _APART: Final = ("session", "budget")
+#: Those that a page shows.
+_shown: weakref.WeakSet[Dashboard] = weakref.WeakSet()
 
 
 def dashboard(book: Accounts, **asked: Any) -> Dashboard:
@@ -61,6 +65,7 @@ class Dashboard:
         self._page = 0
         self._panel: Panel | None = None
         self._twin: DisplayOutput | None = None
+        self._place: tuple[str | None, int] = (None, 0)
         self._over = threading.Event()
         self._looking: threading.Thread | None = None
 
@@ -128,6 +133,8 @@ class Dashboard:
         with self._lock:
             self._live = on
             self._over.set()
+            if self._panel is not None:
+                self._panel.mark_live(on)
             if on:
                 self._over = threading.Event()
                 self._looking = threading.Thread(
@@ -144,6 +151,7 @@ class Dashboard:
     def close(self) -> None:
         """End it: no more looking, no more clicks."""
         with self._lock:
+            _shown.discard(self)
             self.live(False)
             if self._panel is not None:
                 self._panel.close()
@@ -170,24 +178,23 @@ class Dashboard:
         return self.twin()
 
     def _ipython_display_(self) -> None:
-        from IPython.core.getipython import get_ipython
         from IPython.display import display
 
-        mode, shell = mode_of(), get_ipython()
+        mode, shell = mode_of(), kernel_shell()
         if mode == "none":
             return
-        if (
-            mode == "final"
-            or not hasattr(shell, "kernel")
-            or is_captured(shell)
-            or find_spec("ipywidgets") is None
-        ):
+        if mode == "final" or shell is None or is_captured(shell) or find_spec("ipywidgets") is None:
             display(self.twin(), raw=True)
             return
-        panel = Panel(self, live=self._live)
+        live = self._live
+        if self._panel is not None:
+            self.freeze()  # where it was shown until now, the figures remain
+        self._settle_in(cell_id(), shell.execution_count)
+        panel = Panel(self, live=live)
         display(panel.bundle, raw=True)  # first: what takes long is seen to be under way
         self._twin = DisplayOutput()
         try:
+            self._live = live
             self.attach(panel)
         except BaseException:
             self.close()
@@ -201,6 +208,14 @@ class Dashboard:
             self.live(self._live)
 
     # -- within --------------------------------------------------------------------------------
+
+    def _settle_in(self, cell: str | None, run: int) -> None:
+        """Whatever an earlier run of this cell has shown is gone from the page: it needn't look for calls any more."""
+        for other in list(_shown):
+            if cell is not None and other._place[0] == cell and other._place[1] != run:
+                other.close()
+        self._place = cell, run
+        _shown.add(self)
 
     def _forget(self) -> None:
         self._frame = self._figures = self._groups = None

@@ -200,7 +200,7 @@ class Panel:
         ]
         self.box = w.VBox(parts)
         self.box.add_class("llmkit-dashboard")
-        self._live.observe(lambda change: self.safely(lambda: board.live(bool(change["new"]))), "value")
+        self._live.observe(lambda change: self._lives(bool(change["new"])), "value")
         for name, control in self._plain().items():
             control.observe(lambda change, name=name: self._chosen(name, change["new"]), "value")
 
@@ -214,6 +214,11 @@ class Panel:
     def trouble(self) -> str:
         """What it has to say about what went wrong, as HTML; empty where all is well."""
         return str(self._status.value)
+
+    @property
+    def looks(self) -> bool:
+        """Is it marked as live?"""
+        return bool(self._live.value)
 
     @property
     def plotted(self) -> dict[str, Any]:
@@ -241,6 +246,14 @@ class Panel:
         """Choose own dates, as a hand would."""
         self._stretch.value = views.OWN
         self._from.value, self._until.value = first, last
+
+    def mark_live(self, on: bool) -> None:
+        """Does it look for new calls by itself?"""
+        self._filling = True
+        try:
+            self._live.value = on
+        finally:
+            self._filling = False
 
     def offer(self, view: View, choices: dict[str, list[str]]) -> None:
         """What can be chosen, and what is."""
@@ -305,8 +318,9 @@ class Panel:
             self.say("")
 
     def close(self) -> None:
-        """Take the widgets away."""
-        self.box.close()
+        """Take the widgets away: a box that is closed alone would leave all that is in it to kernel and page."""
+        for widget in _all_of(self.box):
+            widget.close()
 
     def _place(self, where: str, page: int, pages: int) -> None:
         several = f"page {page + 1} of {pages}" if pages > 1 else ""
@@ -337,6 +351,10 @@ class Panel:
         """The controls that have one value each."""
         return {"stretch": self._stretch, "by": self._by, "plot": self._plot, "simulated": self._simulated}
 
+    def _lives(self, on: bool) -> None:
+        if not self._filling:
+            self.safely(lambda: self._board.live(on))
+
     def _dated(self) -> None:
         """Own dates: whole days, the last one included."""
         if not self._filling:
@@ -347,6 +365,15 @@ class Panel:
     def _chosen(self, name: str, value: Any) -> None:
         if not self._filling:
             self.safely(lambda: self._board.show(**{name: value}))
+
+
+def _all_of(widget: Any) -> list[Any]:
+    """A widget and those that it is made of: what it holds, its layout, its style."""
+    from ipywidgets import Widget
+
+    parts = [getattr(widget, name) for name in widget.keys]
+    held = [one for part in parts for one in (part if isinstance(part, tuple) else (part,))]
+    return [widget, *(each for one in held if isinstance(one, Widget) for each in _all_of(one))]
 
 
 def _cells(cells: tuple[str, ...], widths: str) -> str:

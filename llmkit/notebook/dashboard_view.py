@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmkit.core.errors import BadRequest
 from llmkit.ledger import reports, sums
 from llmkit.ledger.gallery import PLOTS
-from llmkit.ledger.query import Names
+from llmkit.ledger.query import Filter, Names, unix_time
 from llmkit.ledger.words import money
 from llmkit.notebook.static import seconds
 
@@ -83,6 +83,8 @@ class View:
         for name, known in (("stretch", STRETCHES), ("by", GROUPS), ("plot", PLOTS)):
             if (value := getattr(self, name)) not in known:
                 raise BadRequest(f"A dashboard has no {name}={value!r}.", hint=f"It has: {', '.join(known)}.")
+        Filter().narrowed(status=self.status)  # what these two refuse is refused before it is looked at
+        _ = [unix_time(moment) for moment in (self.since, self.until) if moment is not None]
 
     @classmethod
     def of(cls, **asked: Any) -> View:

@@ -170,6 +170,14 @@ def test_a_call_that_was_tried_twice_shows_both_attempts(past, board, panel):
     assert panel.one_call.count("<td") >= 2 * panel.one_call.count("<tr")
 
 
+def test_a_wish_that_can_not_be_met_is_refused_and_changes_nothing(board, panel):
+    before = board.view, panel.names()
+    for wish, said in (({"since": "some day"}, "Not a moment"), ({"status": "fine"}, "No attempt has")):
+        with pytest.raises(BadRequest, match=said):
+            board.show(**wish)
+    assert (board.view, panel.names()) == before
+
+
 def test_pages_are_turned_and_end(board, panel):
     board.show(by="session")
     first = panel.names()
@@ -236,10 +244,39 @@ def test_it_is_drawn_again_only_when_rows_have_changed(tmp_path):
 
 def test_looking_ends_with_the_dashboard(board, panel):
     board.live(True)
+    assert panel.looks
     looking = board.looking
     board.close()
     looking.join(10)
     assert not looking.is_alive()
+
+
+def test_closing_it_leaves_no_widget_behind(past):
+    from ipywidgets.widgets.widget import _instances as alive
+
+    before = set(alive)
+    board = past.dashboard(stretch="all", model=["claude-haiku-5-5", "gpt-6-luna"])
+    board.attach(Panel(board))
+    assert len(alive) > len(before) + 50
+    board.close()
+    assert set(alive) == before
+
+
+def test_a_cell_that_runs_again_ends_what_it_has_shown_before_and_a_board_is_alive_once(kernel):
+    kernel.run("book = llmkit.sim.history(calls=20)\nboards = []")
+    show = "boards.append(book.dashboard(live=True))\nboards[-1]"
+    looks = "[one.looking.is_alive() and not one._over.is_set() for one in boards]"
+    kernel.run(show, "cell-a")
+    kernel.run(show, "cell-b")
+    kernel.run(show, "cell-a")
+    assert kernel.value(looks) == [False, True, True]
+    moved = kernel.run("boards[1]", "cell-c")
+    assert moved.status == "ok"
+    assert kernel.value(looks) == [False, True, True]
+    frozen = [m["content"] for m in moved.messages if m["header"]["msg_type"] == "update_display_data"]
+    assert "llmkit-twin" in frozen[0]["data"]["text/html"], "where it was before, its figures stay"
+    kernel.run("for one in boards: one.close()")
+    assert kernel.value(looks) == [False] * 3
 
 
 # -- what is kept ---------------------------------------------------------------------------------
