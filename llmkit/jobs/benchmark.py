@@ -17,7 +17,7 @@ from llmkit.engine import known
 from llmkit.engine.budget import Budget
 from llmkit.engine.session import Prompt, Session, default_session
 from llmkit.engine.stream import Stream
-from llmkit.engine.whereabouts import cell_id, kernel_shell
+from llmkit.engine.whereabouts import cell_id
 from llmkit.jobs import table
 from llmkit.jobs.answers import Answers
 from llmkit.jobs.differences import of_games, sentences
@@ -25,7 +25,7 @@ from llmkit.jobs.games import Game
 from llmkit.jobs.grid import Cell, Question, as_models, at_once_from, check, label_of, spelt
 from llmkit.jobs.pump import Errand, Watcher, run
 from llmkit.jobs.report import Report, Reported, dollars, figure, span
-from llmkit.jobs.screen import TerminalLine, in_notebook
+from llmkit.jobs.screen import progress_of
 from llmkit.jobs.statistics import quantile, quantile_interval, wilson
 
 if TYPE_CHECKING:
@@ -237,12 +237,7 @@ def benchmark(
     )
     warmups = [cell for cell in cells if cell.question.repeat <= 0]
     made = Benchmark(counted, warmups=warmups, at_once=at_once, session=place)
-    shell = kernel_shell()
-    watcher = Watcher()
-    if progress:
-        watcher = (
-            TerminalLine(made.progress) if shell is None else in_notebook("progress", made.progress, shell)
-        )
+    watcher = progress_of(made.progress) if progress else Watcher()
     watcher.start()
     stop = Signal.never() if signal is None else signal | Signal.never()
     made.interrupted = run([cell.errand for cell in cells], at_once=at_once, stop=stop, watcher=watcher)

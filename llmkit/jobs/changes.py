@@ -169,10 +169,7 @@ class Changes(Reported):
     def _sums(self, part: Sequence[Change]) -> dict[str, Any]:
         alike = [change.alike for change in part if change.alike is not None]
         row: dict[str, Any] = {"n": len(part)}
-        row |= {
-            kind: float(sum(change.kind == kind for change in part))
-            for kind in ("changed", "broken", "mended")
-        }
+        row |= {kind: sum(change.kind == kind for change in part) for kind in ("changed", "broken", "mended")}
         row["alike"] = fmean(alike) if alike else None
         for name in _FIGURES:
             then, now = _pairs(part, lambda cell, name=name: table.record(cell)[name])  # type: ignore[misc]

@@ -21,10 +21,10 @@ from llmkit.core.usage import Cost, Usage
 from llmkit.engine.budget import Budget
 from llmkit.engine.session import Session
 from llmkit.engine.stream import Stream
-from llmkit.engine.whereabouts import cell_id, kernel_shell
+from llmkit.engine.whereabouts import cell_id
 from llmkit.jobs.grid import Cell, as_models, check, rows
 from llmkit.jobs.pump import Counting, Errand, Watcher, run
-from llmkit.jobs.screen import TerminalLine, in_notebook
+from llmkit.jobs.screen import progress_of
 from llmkit.jobs.tally import Tally
 from llmkit.jobs.verdicts import Opinion, Verdict
 from llmkit.models.prices import cost_of
@@ -213,7 +213,7 @@ class Bench:
                 one.errand.again()
         self._budget = Budget.of_call(budget)
         stop = Signal.never() if signal is None else signal | Signal.never()
-        watcher = Counting(self.tally.add, self._display() if shown else Watcher())
+        watcher = Counting(self.tally.add, progress_of(self.line) if shown else Watcher())
         watcher.start()
         errands = [one.errand for one in self.hearings]
         self.interrupted = run(errands, at_once=at_once, stop=stop, watcher=watcher)
@@ -283,10 +283,6 @@ class Bench:
         if len(over) < len(self.hearings):
             spent.append(f"expected: {self.outlook}")
         return " · ".join([*told, *spent])
-
-    def _display(self) -> Watcher:
-        shell = kernel_shell()
-        return TerminalLine(self.line) if shell is None else in_notebook("progress", self.line, shell)
 
 
 def asked_of(first: Cell, second: Cell) -> str:

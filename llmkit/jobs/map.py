@@ -18,11 +18,11 @@ from llmkit.core.signal import Signal
 from llmkit.engine.budget import budget as budget_of
 from llmkit.engine.session import Session, default_session
 from llmkit.engine.stream import Stream
-from llmkit.engine.whereabouts import cell_id, kernel_shell
+from llmkit.engine.whereabouts import cell_id
 from llmkit.jobs import accessor, rows
 from llmkit.jobs.grid import at_once_from, check, spelt
 from llmkit.jobs.pump import Counting, Errand, Watcher, run
-from llmkit.jobs.screen import TerminalLine, in_notebook
+from llmkit.jobs.screen import progress_of
 from llmkit.jobs.tally import Tally
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class _Job:
         self.began = time.monotonic()
 
     def go(self, at_once: int, held: AbstractContextManager[Any], *, shown: bool) -> None:
-        watcher = Counting(self.count, self.display() if shown else Watcher())
+        watcher = Counting(self.count, progress_of(self.line) if shown else Watcher())
         watcher.start()
         for errand in self.errands:
             if errand.over:
@@ -130,10 +130,6 @@ class _Job:
             self.first_failure = self.first_failure or errand
             if self.stop_at_failure:
                 self.stop.abort("a row failed")
-
-    def display(self) -> Watcher:
-        shell = kernel_shell()
-        return TerminalLine(self.line) if shell is None else in_notebook("progress", self.line, shell)
 
     def line(self) -> str:
         """How far it is, what failed, what it cost, how long it takes."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TextIO
 
+from llmkit.engine.whereabouts import kernel_shell
 from llmkit.jobs.pump import Watcher
 
 _SECONDS_BETWEEN = 0.2
@@ -21,6 +22,12 @@ def in_notebook(module: str, *given: Any) -> Watcher:
     """A display of the notebook's room, by the name of its module."""
     watcher: Watcher = import_module(f"llmkit.notebook.{module}").display_for(*given)
     return watcher
+
+
+def progress_of(line: Callable[[], str]) -> Watcher:
+    """A display of one line that says how far a job is, wherever it runs."""
+    shell = kernel_shell()
+    return TerminalLine(line) if shell is None else in_notebook("progress", line, shell)
 
 
 class TerminalLine(Watcher):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from llmkit.jobs.screen import cell_id, kernel_shell
+from llmkit.engine.whereabouts import cell_id, kernel_shell
 from llmkit.ledger import gallery
 from llmkit.notebook import dashboard_markup as markup
 from llmkit.notebook import dashboard_view as views

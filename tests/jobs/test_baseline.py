@@ -112,6 +112,7 @@ class TestAgainst:
         by_both = changes.summary(["prompt", "model"])
         assert by_both["changed"].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
         assert changes.summary("model")["contains_after"].tolist() == [0.75, 0.75]
+        assert {row[2] for row in changes.report().rows} == {"same", "1 changed"}
 
     def test_scores_by_a_named_metric_are_made_anew_and_others_are_asked_for(self, ask, baseline, tmp_path):
         assert ask().against(baseline).missing_scores == ()

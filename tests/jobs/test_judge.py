@@ -204,7 +204,7 @@ def test_an_interrupt_keeps_what_was_said_and_the_rest_can_be_asked_for(judged, 
                 monkeypatch.undo()
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("llmkit.jobs.judge.TerminalLine", Interrupting)
+    monkeypatch.setattr("llmkit.jobs.screen.TerminalLine", Interrupting)
     judgement = judged.judge("points", by=JUDGE, max_concurrency=2)
     assert judgement.interrupted
     assert 0 < len(judgement.replies) < 48

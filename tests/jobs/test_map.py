@@ -194,7 +194,7 @@ class TestStopping:
                     monkeypatch.undo()
                     raise KeyboardInterrupt
 
-        monkeypatch.setattr("llmkit.jobs.map.TerminalLine", Interrupting)
+        monkeypatch.setattr("llmkit.jobs.screen.TerminalLine", Interrupting)
         out = session.map(["a"] * 40, "{text}", model=QUICK, max_concurrency=1)
         assert out["status"].tolist()[:3] == ["ok"] * 3
         assert set(out["status"][4:]) == {"unsent"}
