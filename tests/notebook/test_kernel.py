@@ -226,7 +226,7 @@ def test_an_interrupted_call_is_settled_in_the_ledger(kernel):
 
 def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
     kernel.run("%%llm sim/swift\nHello.")  # the SDK is loaded: what is timed is the call
-    ran = kernel.run(f"%%llm {ENDLESS} --timeout 2\nGo on.")
+    ran = kernel.run(f"%%llm {ENDLESS} --timeout 4\nGo on.")
     *_, todo = ran.error["evalue"].splitlines()
     assert todo == "Give it longer (timeout=, in a cell --timeout). What came is in _llm."
     assert ran.error["ename"] == "DeadlineExceeded"
