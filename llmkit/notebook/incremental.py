@@ -2,12 +2,14 @@
 
 The pieces are for the eye while an answer streams. Where a block can only be understood with what comes
 later (a link defined further down, a list that turns out loose), the whole text rendered at the end
-is the truth; ``finish`` gives that.
+is the truth; ``finish`` gives that. What is half written is shown as if it ended there (``halfway.py``).
 """
 
 from __future__ import annotations
 
 import re
+
+from llmkit.notebook.halfway import ended
 
 _FENCE = re.compile(r"( {0,3}(?:(?:[-*+>]|\d{1,9}[.)])[ \t]+)*)(`{3,}(?=[^`]*$)|~{3,})")
 #: What may go on with the block before the blank line (a number alone may yet become an item's).
@@ -39,15 +41,15 @@ class Incremental:
         self._carry = ""  # what a tail that was cut within a block needs to be understood
 
     def update(self, text: str) -> str:
-        """The HTML for ``text``, which is what was given before and more."""
+        """The HTML for ``text`` so far, which is what was given before and more."""
         from llmkit.notebook.safe import WRAPPER
 
         while (cut := _boundary(text, self._cut, self._carry)) is not None:
             end, carry, closing = cut
             self.frozen += self._render(self._carry + text[self._cut : end] + closing)
             self._cut, self._carry = end, carry
-        rest = text[self._cut :]
-        self.tail = self._render(self._carry + rest) if rest.strip() else ""
+        rest = so_far(self._carry + text[self._cut :])
+        self.tail = self._render(rest) if rest[len(self._carry) :].strip() else ""
         return f"{WRAPPER}{self.frozen}{self.tail}</div>"
 
     def finish(self, text: str) -> str:
@@ -98,6 +100,25 @@ def _boundary(text: str, start: int, carry: str) -> tuple[int, str, str] | None:
         end = space + 1 if space > at else at + TAIL
         return (end, _reopened(fence), "\n" + fence_end(fence)) if fence else (end, header, "")
     return None
+
+
+def so_far(text: str) -> str:
+    """The text as it is shown while more is to come: code in a fence as it is, what is open elsewhere closed.
+
+    >>> so_far("Light is **scat"), so_far("```python\\nx = a **"), so_far("```\\nx\\n``")
+    ('Light is **scat**', '```python\\nx = a **', '```\\nx\\n')
+    """
+    fence = None
+    for line in text.split("\n"):
+        if fence is not None:
+            fence = None if _closes(line, fence) else fence
+        elif _FENCE.match(line):
+            fence = line
+    if fence is None:
+        return ended(text)
+    before, newline, last = text.rpartition("\n")
+    closing = newline and last != fence and set(last.strip()) == {fence_end(fence)[0]}
+    return before + newline if closing else text
 
 
 def _fence_of(carry: str) -> str | None:

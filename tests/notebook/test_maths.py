@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.incremental import Incremental, so_far
 from llmkit.notebook.maths import MOST, may_typeset
 from llmkit.notebook.safe import to_html, to_markdown
 
@@ -120,7 +120,7 @@ def test_every_prefix_of_maths_looks_as_if_rendered_whole_and_is_not_typeset(for
     text = f"So:\n\n{formula}\n\nand on."
     growing = Incremental()
     for end in range(1, len(text) + 1):
-        assert growing.update(text[:end]) == to_html(text[:end]), text[:end]
+        assert growing.update(text[:end]) == to_html(so_far(text[:end])), text[:end]
     assert "_process" not in growing.finish(text)
 
 

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 
 from llmkit.notebook import safe
-from llmkit.notebook.incremental import TAIL, Incremental
+from llmkit.notebook.incremental import TAIL, Incremental, so_far
 from llmkit.notebook.safe import to_html, to_markdown, to_text
 from llmkit.notebook.terminal import TextFeed
 
@@ -227,7 +227,7 @@ def test_every_prefix_of_an_answer_looks_as_if_rendered_whole(harmless):
     for end in range(1, len(harmless) + 1):
         shown = growing.update(harmless[:end])
         if not later:
-            assert shown == to_html(harmless[:end]), harmless[:end]
+            assert shown == to_html(so_far(harmless[:end])), harmless[:end]
 
 
 @pytest.mark.parametrize("line", ["\\[ a\n", "$$ a\n", "\\begin{x}\n", "word\n"])
@@ -252,7 +252,7 @@ def test_every_prefix_of_a_long_answer_looks_as_if_rendered_whole():
     )
     growing = Incremental()
     for end in range(1, len(answer) + 1):
-        assert growing.update(answer[:end]) == to_html(answer[:end]), answer[:end]
+        assert growing.update(answer[:end]) == to_html(so_far(answer[:end])), answer[:end]
 
 
 @pytest.mark.parametrize(
