@@ -31,7 +31,7 @@ from llmkit.engine.estimate import Estimate
 from llmkit.engine.failover import Plan
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
-from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_rounds, as_text
+from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_rounds, as_text, refuse
 from llmkit.engine.playback import Playback
 from llmkit.engine.purse import Purse
 from llmkit.engine.recording import Keep, Recorder, Recording, asked
@@ -157,7 +157,7 @@ class Session:
         max_rounds: int = DEFAULT_ROUNDS,
         consent: Consent | None = None,
         budget: float | str | Decimal | Budget | None = None,
-        fallback: str | Sequence[str] | Plan = (),
+        fallback: str | Sequence[str] | Plan | None = (),
         **options: Any,
     ) -> Stream:
         """Ask, and get the answer as it is written.
@@ -254,11 +254,13 @@ class Session:
         )
         return self._launched(loop)
 
-    def _plan(self, model: str | None, fallback: str | Sequence[str] | Plan) -> Plan | None:
+    def _plan(self, model: str | None, fallback: str | Sequence[str] | Plan | None) -> Plan | None:
         """Where a call may go, if it is to more than one model."""
         if isinstance(fallback, Plan):
             return fallback
-        others = [fallback] if isinstance(fallback, str) else list(fallback)
+        if not isinstance(fallback, Iterable | None):
+            refuse("fallback", fallback, "fallback is a model or several", 'fallback=["luna", "flash"]')
+        others = [fallback] if isinstance(fallback, str) else list(fallback or ())
         if not others:
             return None
         named = [as_text("fallback", each, 'for example fallback=["luna", "flash"]') for each in others]

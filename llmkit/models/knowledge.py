@@ -29,7 +29,7 @@ class Knowledge:
     def learn(self, listed: Iterable[ModelFacts]) -> int:
         """Take what a provider says of its models; the number of them."""
         new = {facts.name: facts for facts in listed}
-        self._listed |= new
+        self._listed = {**self._listed, **new}  # another thread may be going through the old one
         return len(new)
 
     def facts(self, provider: str, model: str) -> ModelFacts:

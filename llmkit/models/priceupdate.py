@@ -88,7 +88,6 @@ def bring_in() -> None:
     with _lock:
         if _looked:
             return
-        _looked = True
         file = where()
         try:
             kept = json.loads(file.read_text("utf-8"))
@@ -100,6 +99,8 @@ def bring_in() -> None:
             _log.warning(
                 "llmkit: the prices in %s can't be read (%s); those of the package are used.", file, failure
             )
+        finally:
+            _looked = True  # not before: other threads would price with the package's list meanwhile
 
 
 def fetched() -> datetime | None:

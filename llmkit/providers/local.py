@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -129,7 +130,7 @@ class Loaded:
         stop = threading.Event()
 
         def hand(item: Any) -> None:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 loop.call_soon_threadsafe(made.put_nowait, item)
 
         def work() -> None:

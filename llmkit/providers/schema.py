@@ -10,6 +10,7 @@ import difflib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from llmkit.providers import plugins
@@ -85,6 +86,11 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """A day, as YAML reads one or as text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Anything:
     """Whatever it is, somebody else looks at it."""
 
@@ -94,7 +100,7 @@ class OneProvider:
     """The fields of a provider, which depend on its type."""
 
 
-Kind = Text | Flag | Number | Many | Named | Fields | Either | Anything | OneProvider
+Kind = Text | Flag | Number | Many | Named | Fields | Either | Day | Anything | OneProvider
 
 _POSITIVE = Number(above=True)
 _COUNT = Number(low=1, whole=True)
@@ -152,7 +158,7 @@ MODEL: Mapping[str, Kind] = {
     **dict.fromkeys(("context_window", "max_input", "max_output"), _COUNT),
     **dict.fromkeys(("tools", "parallel_tools", "structured", "vision", "pdf", "audio", "sampling"), Flag()),
     **dict.fromkeys(("thinking", "efforts", "strengths"), Many(Text())),
-    "retires": Anything(),
+    "retires": Day(),
     "retired": Flag(),
     "deprecated": Flag(),
     "successor": Text(),
@@ -290,6 +296,10 @@ def _look(path: Path, value: Any, kind: Kind) -> Iterator[Problem]:
             if all(found):
                 # The kind that came furthest is the one that was meant.
                 yield from max(found, key=lambda list_: max(len(problem.path) for problem in list_))
+        case Day():
+            if not _is_day(value):
+                shown = repr(value) if isinstance(value, int | float | str) else _kind(value)
+                yield Problem(path, f"{where} can't be {shown}", "It is a day, like 2026-11-20.")
         case OneProvider():
             yield from _of_provider(path, value)
 
@@ -349,6 +359,13 @@ def _of_number(path: Path, value: Any, kind: Number) -> Iterator[Problem]:
         wanted = "It is a number above 0." if kind.above else "It is a number, 0 or more."
     shown = repr(value) if isinstance(value, int | float | str) else _kind(value)
     yield Problem(path, f"{'.'.join(path)} can't be {shown}", wanted)
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return type(value) is date or date.fromisoformat(value) is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _one_of(wrong: str, names: tuple[str, ...]) -> str:

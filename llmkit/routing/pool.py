@@ -36,18 +36,16 @@ def pool(session: Session, task: Task, preferred: str | None = None) -> dict[str
 def offered(session: Session) -> list[str]:
     """What every provider offers that is current: those that are ready, and those that the configuration names and
     that only want a key. Where none is ready: the simulator's."""
+    from llmkit.sim.models import MODELS
+
     known = session.registry
     ready = known.ready()
     names: list[str] = []
     if not ready:
-        from llmkit.sim.models import MODELS
-
         names += [name for name, model in MODELS.items() if model.strengths]
     for place in dict.fromkeys((*ready, *known.configured)):
         entry = known.entry(place)
         if entry.provider.simulated and entry.kind == "sim":
-            from llmkit.sim.models import MODELS
-
             names += [
                 name.replace("sim/", f"{place}/", 1) for name, model in MODELS.items() if model.strengths
             ]

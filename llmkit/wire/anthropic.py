@@ -17,6 +17,7 @@ from llmkit.core.usage import Usage
 from llmkit.wire import faults
 from llmkit.wire.anthropic_body import WIRE, body
 from llmkit.wire.draft import Fixed, TextDraft, ThinkingDraft, ToolDraft, count, read_arguments
+from llmkit.wire.fields import words
 from llmkit.wire.reader import Reader
 from llmkit.wire.server_work import in_part
 
@@ -152,9 +153,7 @@ class AnthropicReader(Reader):
                 thinking = self._blocks[index] = draft.new_thinking()
                 thinking.encrypted = _text(block.get("data")) or None
             case "tool_use":
-                name = block["name"]
-                if type(name) is not str:
-                    raise TypeError("a tool without a name")
+                name = words(block["name"])
                 tool = self._blocks[index] = draft.new_tool(_text(block.get("id")) or None, name)
                 given = block.get("input")
                 tool.arguments = given if given and isinstance(given, dict | str) else None
@@ -183,10 +182,8 @@ class AnthropicReader(Reader):
                 self._think(block, delta["thinking"], out)
             case "input_json_delta" if type(block) is ToolDraft:
                 if fragment := delta["partial_json"]:
-                    if type(fragment) is not str:
-                        raise TypeError("a fragment that is no text")
                     block.arguments = None
-                    block.pieces.append(fragment)
+                    block.pieces.append(words(fragment))
                     out.append(ToolCallDelta(block.index, fragment))
             case "signature_delta" if type(block) is ThinkingDraft:
                 block.signature = _text(delta.get("signature")) or block.signature
@@ -205,16 +202,12 @@ class AnthropicReader(Reader):
 
     def _say(self, block: TextDraft, text: Any, out: list[Event]) -> None:
         if text:
-            if type(text) is not str:
-                raise TypeError("text that is no text")
-            block.pieces.append(text)
+            block.pieces.append(words(text))
             out.append(Text(text))
 
     def _think(self, block: ThinkingDraft, text: Any, out: list[Event]) -> None:
         if text:
-            if type(text) is not str:
-                raise TypeError("thinking that is no text")
-            block.pieces.append(text)
+            block.pieces.append(words(text))
             out.append(Thinking(text))
 
 

@@ -58,6 +58,7 @@ def refused(session: llmkit.Session, simulator: Simulator, prompt: Any = "hi", *
         ({"timeout": float("nan")}, "number of seconds"),
         ({"timeout": True}, "number of seconds"),
         ({"tag": 5}, "tag is text"),
+        ({"fallback": 5}, "a model or several"),
         ({"stream": "yes"}, "True or False"),
         ({"temprature": 0.5}, "temperature"),
     ],

@@ -189,3 +189,23 @@ def test_a_file_that_is_broken_or_from_another_package_is_not_used(address: str,
         priceupdate._looked = False
         assert price_of_gpt4o() == before
     assert "can't be read" in caplog.text
+
+
+def test_who_asks_while_the_fetched_list_is_read_waits_for_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llmkit.prices.update(address)
+    priceupdate._use(None)
+    priceupdate._looked = False  # as in the next kernel
+    read, seen = priceupdate._read, []
+    other = threading.Thread(target=lambda: seen.append(price_of_gpt4o()))
+
+    def reading(raw: Any) -> Any:
+        other.start()
+        other.join(0.1)  # long enough for one that does not wait
+        return read(raw)
+
+    monkeypatch.setattr(priceupdate, "_read", reading)
+    priceupdate.bring_in()
+    other.join(60)
+    assert seen == [77]

@@ -51,6 +51,8 @@ WRONG = [
     ("tasks:\n  code:\n    models: 5\n", 3, "tasks.code.models", ""),
     ("routing:\n  strategie: balanced\n", 2, "unknown field 'strategie'", "'strateg"),
     ("models:\n  x/y:\n    vision: perhaps\n", 3, "models.x/y.vision is neither true nor false", "without quotes"),
+    ("models:\n  x/y:\n    retires: soon\n", 3, "models.x/y.retires can't be 'soon'", "like 2026-11-20"),
+    ("models:\n  x/y:\n    retires: 2026-11-20T10:00:00\n", 3, "models.x/y.retires can't be", "like 2026-11-20"),
     ("budgets:\n  day: [1]\n", 2, "budgets.day", ""),
     ("budgets:\n  day: a lot\n", 2, "budgets.day is no budget", "more than nothing"),
     ("prices:\n  x/y:\n    input: cheap\n", 2, "prices.x/y is no price", "input"),
