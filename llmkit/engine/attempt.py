@@ -28,7 +28,7 @@ from llmkit.engine.loop import IOThread
 from llmkit.engine.settle import advise, price, status_of, unlock
 from llmkit.engine.stream import Channel
 from llmkit.engine.watch import Watch
-from llmkit.engine.worst import worst_of
+from llmkit.engine.worst import least_of, worst_of
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Exchange
 from llmkit.wire.reader import Reader
@@ -191,7 +191,10 @@ class Attempt:
         call = self.call
         if call.budgets:
             worst = worst_of(call.request, call.body, call.provider, overrides=call.prices)
-            self.hold.take([b for b in call.budgets if b.simulated or not call.provider.simulated], worst)
+            least = least_of(call.request, call.provider, overrides=call.prices) if worst is None else worst
+            self.hold.take(
+                [b for b in call.budgets if b.simulated or not call.provider.simulated], worst, least
+            )
 
     async def begin(self, gates: ThreadGates) -> None:
         """The row exists before a byte is sent."""

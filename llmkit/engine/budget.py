@@ -141,21 +141,16 @@ class Budget:
         """Does a call with that tag count?"""
         return self.per in ("", "session", "day") or self.per == tag
 
-    def reserve(self, worst: Decimal | None) -> Decimal:
-        """Hold the worst case of an attempt; :class:`BudgetExceeded` if it does not fit."""
+    def reserve(self, worst: Decimal | None, least: Decimal = Decimal(0)) -> Decimal:
+        """Hold the worst case of an attempt; :class:`BudgetExceeded` if it does not fit. Where it is not known,
+        ``least`` is what the attempt costs in any case: 0 without a price."""
         with self._lock:
             self._turn_the_page()
             if worst is None:
-                self._check_unknown()
+                self._check_left(least, f"costs {_usd(least)} or more")
+                self._check_unknown(priced=least > 0)
                 return Decimal(0)
-            if worst > self._left():
-                raise BudgetExceeded(
-                    f"This call could cost up to {_usd(worst)}, and the budget{self.of} "
-                    f"has {_usd(max(self._left(), Decimal(0)))} left.",
-                    why=f"{_usd(self._spent)} of {_usd(self.limit)} is spent"
-                    + (f", {_usd(self._reserved)} is held by calls under way." if self._reserved else "."),
-                    hint="Nothing was sent. Set a lower max_tokens, a cheaper model or a larger budget.",
-                )
+            self._check_left(worst, f"could cost up to {_usd(worst)}")
             self._reserved += worst
             return worst
 
@@ -204,7 +199,17 @@ class Budget:
             self._day, self._spent = today, Decimal(0)
             self._told.clear()
 
-    def _check_unknown(self) -> None:
+    def _check_left(self, amount: Decimal, said: str) -> None:
+        left = max(self._left(), Decimal(0))
+        if amount > left:
+            raise BudgetExceeded(
+                f"This call {said}, and the budget{self.of} has {_usd(left)} left.",
+                why=f"{_usd(self._spent)} of {_usd(self.limit)} is spent"
+                + (f", {_usd(self._reserved)} is held by calls under way." if self._reserved else "."),
+                hint="Nothing was sent. Set a lower max_tokens, a cheaper model or a larger budget.",
+            )
+
+    def _check_unknown(self, *, priced: bool) -> None:
         if self.unknown == "refuse":
             raise BudgetExceeded(
                 f"The price of this call is not known, and the budget{self.of} refuses such calls.",
@@ -213,7 +218,16 @@ class Budget:
             )
         if not self.warned:
             self.warned = True
-            _log.warning("llmkit: the price of a call is not known; the budget%s can't count it.", self.of)
+            _log.warning("llmkit: %s", self.unsure(priced=priced))
+
+    def unsure(self, *, priced: bool) -> str:
+        """What is said once where the worst case of a call is not known."""
+        if priced:
+            return (
+                f"How long an answer may be is not known; the budget{self.of} counts it only when it is there. "
+                "With max_tokens it is checked before."
+            )
+        return f"The price of a call is not known; the budget{self.of} can't count it."
 
     def __repr__(self) -> str:
         return f"<Budget{self.of}: {_usd(self.spent)} of {_usd(self.limit)}>"
@@ -243,14 +257,14 @@ class Hold:
         self._held: list[tuple[Budget, Decimal]] = []
         self._tell = tell
 
-    def take(self, budgets: Iterable[Budget], worst: Decimal | None) -> None:
+    def take(self, budgets: Iterable[Budget], worst: Decimal | None, least: Decimal = Decimal(0)) -> None:
         """Reserve; raises :class:`BudgetExceeded`, and then holds nothing."""
         try:
             for each in budgets:
                 news = worst is None and not each.warned
-                self._held.append((each, each.reserve(worst)))
+                self._held.append((each, each.reserve(worst, least)))
                 if news:
-                    self._tell(f"The price of a call is not known; the budget{each.of} can't count it.")
+                    self._tell(each.unsure(priced=least > 0))
         except BudgetExceeded:
             for each, amount in self._held:
                 each.settle(amount, Decimal(0))

@@ -33,6 +33,7 @@ from llmkit.engine.stopping import stoppable, stopped
 from llmkit.engine.stream import Channel, Stream
 from llmkit.engine.structured import Shape, wish_for_repair
 from llmkit.ledger.store import Ledger
+from llmkit.ledger.words import stretch
 from llmkit.models.catalogue import facts
 from llmkit.models.prices import Overrides
 from llmkit.providers.base import Provider
@@ -260,6 +261,10 @@ class Call:
             wait = None
         if error.retry_after is not None and isinstance(error, e.ProviderError):
             error.retry_at = time.time() + error.retry_after
+            if wait is None and error.status is not None:
+                error.hint = (
+                    f"Ask again in {stretch(error.retry_after)}, as the provider says, or ask another model."
+                )
         return wait
 
     def cancelled(self) -> Terminal:

@@ -84,9 +84,9 @@ class Estimate:
         band = "" if self.exact else f" ±{self.error:.0%}"
         cost = "unpriced"
         if self.least.known and self.most.known:
-            cost = f"{self.least} for the question, at most {self.most} with {self.assumption}"
+            cost = f"at least {self.least} for the question, at most {self.most} with {self.assumption}"
         elif self.least.known:
-            cost = f"{self.least} for the question; {self.assumption}"
+            cost = f"at least {self.least} for the question; {self.assumption}"
         told = "; ".join(("", *self.notes)) if self.notes else ""
         return f"{self.model}: {self.tokens:,} tokens in{band} ({self.method}{told}); cost: {cost}"
 
@@ -142,7 +142,8 @@ def estimated(
     text = _words(request)
     media, unmeasured = _attachments(request, provider)
     encoding = encoding_of(provider.name, request.model)
-    notes = [f"{unmeasured} attachments are a rough guess"] if unmeasured else []
+    rough = "an attachment is" if unmeasured == 1 else f"{unmeasured} attachments are"
+    notes = [f"{rough} a rough guess"] if unmeasured else []
     if encoding is not None:
         words = len(encoding.encode(text, disallowed_special=())) + _frame(request)
         method, error = f"the words by tiktoken {encoding.name}", _VOCABULARY

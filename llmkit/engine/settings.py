@@ -25,7 +25,7 @@ def apply(
         try:
             purse.set(usd, per=str(per))
         except BadRequest as error:
-            raise unusable(f"budgets.{per} is no budget", error.what) from None
+            raise unusable(f"budgets.{per} is no budget", f"{error.what} {error.hint}") from None
     prices = _mapping("prices", written.get("prices", {}))
     for name, price in prices.items():
         _mapping(f"prices.{name}", price)

@@ -253,7 +253,7 @@ def _loaded(text: str) -> Any:
             return json.loads(attempt)
         except (ValueError, RecursionError) as error:
             why = str(error)
-    raise mismatch([f"it is not JSON: {why}"])
+    raise mismatch([f"It is not JSON: {why}"])
 
 
 def _without_nulls(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:

@@ -174,7 +174,9 @@ class Tape:
                 raise ConfigError(
                     f"The tape {self.path.name} can't be read: line {number}.",
                     why=f"{str(error)[:200]}.",
-                    hint="Delete that line, or record the tape again.",
+                    hint="Name a tape that llmkit wrote."
+                    if number == 1
+                    else "Delete that line, or record it again.",
                 ) from None
             calls[recording.key] = recording
         return calls

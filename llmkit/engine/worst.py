@@ -1,4 +1,4 @@
-"""The most that an attempt may cost, from what is about to be sent. No I/O.
+"""The most that an attempt may cost, and the least, from what is about to be sent. No I/O.
 
 Prices are the business of ``models/prices.py``. An estimate of the input gets a margin; the longest answer
 is what the body allows, or what the model can give at most.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
@@ -22,7 +23,8 @@ from llmkit.core.messages import (
     ToolResultPart,
 )
 from llmkit.core.request import Request
-from llmkit.models.prices import Overrides, worst_case
+from llmkit.core.usage import Usage
+from llmkit.models.prices import Overrides, cost_of, worst_case
 from llmkit.models.tokens import estimate_tokens
 from llmkit.providers.base import Provider
 
@@ -55,8 +57,28 @@ def worst_of(
     return cost.amount * answers
 
 
+def least_of(request: Request, provider: Provider, *, overrides: Overrides | None = None) -> Decimal:
+    """Dollars that it costs in any case: half of what its words seem to be, and no answer; 0 without a price."""
+    usage = Usage(input=1 + _measured(request)[0] // 2, output=0, source="estimated")
+    cost = cost_of(
+        usage,
+        provider=provider.name,
+        model=request.model,
+        at=datetime.now(UTC),
+        base_url=provider.base_url,
+        overrides=overrides,
+    )
+    return Decimal(0) if cost.amount is None or cost.currency != "USD" else cost.amount
+
+
 def input_tokens(request: Request) -> int:
     """How many tokens the request is at most, as far as one can tell without its tokenizer."""
+    guess, more = _measured(request)
+    return int(guess * _MARGIN) + _FRAME + more
+
+
+def _measured(request: Request) -> tuple[int, int]:
+    """The tokens of its words, and of what is not words."""
     words = [request.system or ""]
     more = 0
     for message in request.messages:
@@ -68,8 +90,7 @@ def input_tokens(request: Request) -> int:
         words += [tool.name, tool.description, _as_json(tool.parameters)]
     if request.schema is not None:
         words.append(_as_json(request.schema))
-    guess = estimate_tokens("\n".join(words)).value
-    return int(guess * _MARGIN) + _FRAME + more
+    return estimate_tokens("\n".join(words)).value, more
 
 
 def weigh(part: Part) -> tuple[str, int]:

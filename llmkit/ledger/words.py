@@ -1,7 +1,8 @@
-"""Figures as people read them: dollars with as many digits as they need, and counted attempts."""
+"""Figures as people read them: dollars with as many digits as they need, counted attempts, stretches of time."""
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 
@@ -25,3 +26,17 @@ def attempts(count: int) -> str:
     ('1 attempt', '1,200 attempts')
     """
     return f"{count:,} attempt{'' if count == 1 else 's'}"
+
+
+def stretch(seconds: float) -> str:
+    """A stretch of time, rounded up.
+
+    >>> stretch(61), stretch(3599.5), stretch(86400)
+    ('61 s', '60 min', '24 h')
+    """
+    if seconds <= 120:
+        return f"{math.ceil(seconds)} s"
+    for unit, name, most in ((60, "min", 7200), (3600, "h", 172_800)):
+        if seconds <= most:
+            return f"{math.ceil(seconds / unit)} {name}"
+    return f"{math.ceil(seconds / 86_400):,} days"

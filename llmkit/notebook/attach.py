@@ -92,7 +92,8 @@ def _read(path: Path, word: str) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise BadRequest(f"{word} is no regular file.", hint=_HINT)
+            what = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
+            raise BadRequest(f"{word or '.'} is {what}.", hint=_HINT)
         if found.st_size > LARGEST:
             raise figures.too_large(word, found.st_size)
         with path.open("rb") as file:

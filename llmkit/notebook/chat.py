@@ -138,6 +138,10 @@ def fork(magics: LLMMagics, name: str, count: int | None) -> Listing:
     talk = magics.conversations.get(magics.conversation) or Conversation()
     if name == magics.conversation:
         raise BadRequest("A conversation can't be forked into itself.", hint="Give the fork another name.")
+    if not talk.turns:
+        raise BadRequest(
+            f"{_called(magics.conversation)} has no turns yet.", hint="There is nothing to fork."
+        )
     _check_free(magics, name)
     kept = talk if count is None else talk.first(count)
     magics.conversations[name] = kept

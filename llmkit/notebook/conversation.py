@@ -41,7 +41,9 @@ def check_room(facts: ModelFacts, tokens: int, answer: int | None, turns: int) -
     room = room_of(facts, answer)
     if room is None or tokens <= room:
         return ""
-    about = f"about {tokens:,} tokens" + (f" of {turns} turns and the question" if turns else "")
+    about = f"about {tokens:,} tokens" + (
+        f" of {turns} turn{'' if turns == 1 else 's'} and the question" if turns else ""
+    )
     choice = (
         "start over with --new, ask alone with --no-history, or fork it shorter: `%llm chat fork NAME TURNS`"
         if turns

@@ -37,7 +37,7 @@ _CELL_NAME = re.compile(r"(?:In\s*\[\s*)?(\d+)\s*\]?")
 
 
 def fix(magics: LLMMagics, words: list[str]) -> Reply:
-    """Explain the last exception and put a corrected cell below."""
+    """The cell, the exception and the types of the variables in it are sent, keys masked; nothing is run."""
     model, words = _model(words)
     if model is None and words and is_model(words[0]):
         model, words = words[0], words[1:]
@@ -175,8 +175,8 @@ def _model(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _last_cell(cells: list[str], trouble: Trouble | None) -> str:
-    """The cell before this one that was no ``%llm explain``, and how it failed, if it did."""
-    earlier = [cell for cell in cells[1:-1] if cell.strip() and not cell.lstrip().startswith("%llm explain")]
+    """The cell before this one that was no ``%llm`` command, and how it failed, if it did."""
+    earlier = [cell for cell in cells[1:-1] if cell.strip() and not cell.lstrip().startswith("%llm ")]
     if not earlier:
         raise BadRequest("There is no cell yet to explain.", hint="Run one first, or name an object.")
     text = f"The last cell:\n{_fenced(earlier[-1], 'python')}"

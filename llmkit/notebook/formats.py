@@ -5,6 +5,7 @@ Pure but for imports: where the value goes and the next cell are ``magics.py``'s
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from llmkit.core.errors import BadRequest, LLMKitError, NotJson, SchemaError
 from llmkit.core.reply import Reply
 from llmkit.engine.structured import Shape, as_shape, plain
 
+_SCHEMAS = 'Give a JSON schema (a dict), a pydantic model, a dataclass, or words: "name, age int".'
 FORMATS = ("md", "text", "json", "code", "df")
 
 
@@ -23,7 +25,12 @@ def shape_of(name: str, names: Mapping[str, Any]) -> Shape:
     'object'
     """
     if name not in names and name.isidentifier():
-        raise BadRequest(f"There is no variable {name!r} for --schema.", hint="Nothing was sent.")
+        near = difflib.get_close_matches(name, [n for n in names if not n.startswith("_")], n=1)
+        raise BadRequest(
+            f"There is no variable {name!r} for --schema.",
+            why=f"{f'Did you mean {near[0]!r}? ' if near else ''}Nothing was sent.",
+            hint=_SCHEMAS,
+        )
     try:
         shape = as_shape(names.get(name, name))
     except BadRequest as error:
@@ -37,7 +44,7 @@ def _no_schema(name: str, why: str) -> BadRequest:
     return BadRequest(
         f"{name} can't be used as --schema.",
         why=f"{why} Nothing was sent.",
-        hint='Give a JSON schema (a dict), a pydantic model, a dataclass, or words: "name, age int".',
+        hint=_SCHEMAS,
     )
 
 

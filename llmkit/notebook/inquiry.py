@@ -148,7 +148,7 @@ class Inquiry:
         how = found.method if found.exact else f"{found.method}, ±{found.error:.0%}"
         cost = "cost: unpriced"
         if found.least.known:
-            cost = f"cost: {found.least} for the question alone"
+            cost = f"cost: at least {found.least} for the question alone"
             cost += (
                 f", at most {found.most} with {found.assumption}"
                 if found.most.known

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, assert_never
 
-from llmkit.core.errors import Aborted, BadRequest, LLMKitError
+from llmkit.core.errors import Aborted, BadRequest, LLMKitError, SchemaError
 from llmkit.core.events import (
     Done,
     Event,
@@ -351,7 +351,9 @@ def reason(error: LLMKitError) -> str:
     """Why an answer ended early, in one line above its footer."""
     if isinstance(error, Aborted):
         return STOPPED
-    return f"{error.what.splitlines()[0] if error.what else type(error).__name__} This is the answer as far as it came."
+    what = error.what.splitlines()[0] if error.what else type(error).__name__
+    whole = isinstance(error, SchemaError)  # it came to its end, and is not what was asked for
+    return what if whole else f"{what} This is the answer as far as it came."
 
 
 def mode_of(configured: str = "") -> Mode:

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from llmkit.notebook.background import Background
 
 #: What an error says to those who caught it; a cell has a variable instead.
-_PARTIAL = re.compile(r"What (?:arrived|came) is (?:kept )?in `error\.partial`\.")
+_PARTIAL = re.compile(r"(?:What (?:arrived|came)|The answer) is (?:kept )?in `error\.partial`\.")
 _DRAIN = 10  # looks at a stream that was closed, for its last word
 
 
@@ -376,7 +376,8 @@ class LLMMagics(Magics):
             partial = _last_word(stream)
             self._keep(partial, out, ends_well=False)
             add(partial)
-            answer.end(partial, "Interrupted. This is the answer as far as it came.")
+            came = "Interrupted. This is the answer as far as it came."
+            answer.end(partial, came if has_something(partial) else "Interrupted before anything came.")
             raise Interrupted.answer(partial, *([out] if out else []), "_llm") from None
         except BadRequest:  # nobody could be asked
             answer.end(_last_word(stream), "No tool could be allowed.")

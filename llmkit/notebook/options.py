@@ -211,6 +211,11 @@ def usage_error(what: str, usage: str = USAGE) -> UsageError:
     return UsageError(f"{said}{'' if said.endswith('?') else '.'}\nNothing was sent.\nUsage: {usage}")
 
 
+def is_usage_error(error: BaseException) -> bool:
+    """Is it one of ours? (A class of its own would not be shown as briefly: IPython asks for ``UsageError`` itself.)"""
+    return isinstance(error, UsageError) and "\nUsage: %" in str(error)
+
+
 def is_name(text: str) -> bool:
     """Can a conversation have this name?"""
     return _NAME.fullmatch(text) is not None

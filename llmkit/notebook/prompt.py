@@ -25,7 +25,8 @@ LONGEST_VALUE = 200_000
 
 _OPEN = re.compile(r"(\\?)(\{{2,})")
 _SINGLE = re.compile(r"(?<![{$\\])\{([A-Za-z_]\w*)\}(?!\})")
-_SHELL = ("In", "Out", "exit", "quit", "open", "get_ipython")
+#: Names that IPython puts among the user's.
+SHELL = ("In", "Out", "exit", "quit", "open", "get_ipython")
 _RAW = "Write \\{{ to mean the braces themselves, or use --raw to send the whole prompt as it is."
 
 
@@ -50,14 +51,17 @@ def fill(template: str, names: Mapping[str, Any]) -> Filled:
     """
     out: list[Part] = []
     notes: list[str] = []
+    literal: list[str] = []  # what stands outside of {{ }}
     at = 0
     while (found := _OPEN.search(template, at)) is not None:
         inner = found.end()
         if found[1]:  # \{{ stands for the braces
+            literal.append(template[at : found.start()])
             out += [TextPart(template[at : found.start()]), TextPart(found[2])]
             at = inner
             continue
         out.append(TextPart(template[at : inner - 2]))
+        literal.append(template[at : inner - 2])
         expression, spec, at = _expression(template, inner)
         if expression is None:
             if template.find("}}", inner) == -1:
@@ -77,7 +81,8 @@ def fill(template: str, names: Mapping[str, Any]) -> Filled:
             out.append(TextPart("\n\n"))
             at = len(template) - len(template[at:].lstrip(" "))
     out.append(TextPart(template[at:]))
-    return Filled(_joined(out), (*notes, *_hint(template, names)))
+    literal.append(template[at:])
+    return Filled(_joined(out), (*notes, *_hint("\n".join(literal), names)))
 
 
 def _on_a_new_line(parts: list[Part]) -> list[Part]:
@@ -143,7 +148,7 @@ def _evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     except NameError as error:
         missing = error.name or expression
         near = difflib.get_close_matches(
-            missing, [n for n in names if not n.startswith("_") and n not in _SHELL], n=1
+            missing, [n for n in names if not n.startswith("_") and n not in SHELL], n=1
         )
         raise BadRequest(
             f"{{{{ {short(expression)} }}}}: there is no variable {missing!r}.",
@@ -272,6 +277,6 @@ def _known_secrets() -> frozenset[str]:
 def _hint(template: str, names: Mapping[str, Any]) -> list[str]:
     for found in _SINGLE.finditer(template):
         name = found[1]
-        if name in names and name not in _SHELL and not name.startswith("_"):
+        if name in names and name not in SHELL and not name.startswith("_"):
             return [f"{{{name}}} was sent as it is; write {{{{ {name} }}}} to send the variable's value."]
     return []

@@ -12,6 +12,7 @@ from typing import Any
 from llmkit.core.errors import BadRequest
 from llmkit.core.request import ToolSpec
 from llmkit.engine.toolbox import Toolbox, as_toolbox
+from llmkit.notebook.prompt import SHELL
 
 _HINT = "Nothing was sent. -t takes the name of a function of yours, of an llmkit.tool, or of a list of them."
 
@@ -44,7 +45,8 @@ def names_in(said: Iterable[str]) -> tuple[str, ...]:
 def _look_up(word: str, names: Mapping[str, Any]) -> Any:
     first, *rest = word.split(".")
     if first not in names:
-        near = difflib.get_close_matches(first, [n for n, v in names.items() if callable(v)], n=1)
+        functions = [n for n, v in names.items() if callable(v) and n not in SHELL]
+        near = difflib.get_close_matches(first, functions, n=1)
         raise BadRequest(
             f"There is no function {word!r} to use as a tool.",
             why=f"Did you mean {near[0]!r}?" if near else "No variable has that name.",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.core.errors import BadRequest, LLMKitError
+from llmkit.notebook.options import is_usage_error
 from llmkit.notebook.visible import to_text
 from llmkit.providers.keyshapes import redact
 
@@ -63,7 +64,7 @@ class Witness:
     def note_trouble(self, result: Any) -> None:
         """For IPython's ``post_run_cell``."""
         error = result.error_in_exec or result.error_before_exec
-        if error is None or isinstance(error, LLMKitError | KeyboardInterrupt | SystemExit):
+        if error is None or _says_itself(error):
             return
         source = getattr(result.info, "raw_cell", None)
         # IPython counts on before or after the cell, depending on its version.
@@ -74,9 +75,14 @@ class Witness:
         if self._seen is not None:
             return self._seen
         error = getattr(sys, "last_value", None)
-        if error is None or isinstance(error, LLMKitError | KeyboardInterrupt | SystemExit):
+        if error is None or _says_itself(error):
             return None
         return Trouble(error)
+
+
+def _says_itself(error: BaseException) -> bool:
+    """Does it need no explanation, or is it no fault?"""
+    return isinstance(error, LLMKitError | KeyboardInterrupt | SystemExit) or is_usage_error(error)
 
 
 def no_trouble() -> BadRequest:

@@ -18,7 +18,7 @@ from llmkit.core.signal import Signal
 from llmkit.core.usage import Cost
 from llmkit.engine.budget import Alert, Budget, Hold
 from llmkit.engine.purse import Purse
-from llmkit.engine.worst import input_tokens, worst_of
+from llmkit.engine.worst import input_tokens, least_of, worst_of
 from llmkit.errors import BadRequest, BudgetExceeded, ConfigError
 from llmkit.ledger.store import Ledger
 from llmkit.sim import Simulator
@@ -98,6 +98,17 @@ def test_an_unknown_price_is_told_once_or_refused(caplog: pytest.LogCaptureFixtu
     assert len([r for r in caplog.records if "price" in r.message]) == 1
     with pytest.raises(BudgetExceeded, match="price"):
         Budget(1, unknown="refuse").reserve(None)
+
+
+def test_a_budget_that_is_spent_lets_nothing_through_that_has_a_price() -> None:
+    budget = Budget(1)
+    assert budget.reserve(None, Decimal("0.9")) == 0
+    assert "max_tokens" in budget.unsure(priced=True)
+    budget.settle(Decimal(0), Decimal("1.2"))
+    with pytest.raises(BudgetExceeded, match=r"costs \$0.01 or more, and the budget has \$0 left"):
+        budget.reserve(None, Decimal("0.01"))
+    assert budget.reserve(Decimal(0)) == 0  # what is free costs nothing
+    assert budget.reserve(None) == 0  # and of what has no price nobody can tell
 
 
 def test_alerts_come_once_at_50_80_and_100_percent() -> None:
@@ -232,6 +243,21 @@ def test_without_a_limit_or_a_price_nobody_knows(session: llmkit.Session) -> Non
     provider, _ = session.resolve(MODEL)
     assert worst_of(request(), {}, provider, overrides=PRICES) is None
     assert worst_of(request(), {"max_tokens": 5}, provider) is None
+
+
+def test_the_least_is_what_the_words_cost_where_they_have_a_price(session: llmkit.Session) -> None:
+    provider, _ = session.resolve(MODEL)
+    assert 0 < least_of(request(), provider, overrides=PRICES) < Decimal("0.001")
+    assert least_of(request(), provider) == 0
+
+
+def test_a_spent_budget_refuses_a_call_whose_answer_may_be_of_any_length(
+    session: llmkit.Session, simulator: Simulator
+) -> None:
+    session.budget("0.000001", simulated=True)
+    with pytest.raises(BudgetExceeded, match="or more"):
+        session.ask("hello " * 100, model=MODEL)
+    assert simulator.attempts == 0
 
 
 # -- in the way of a call -------------------------------------------------------------------------

@@ -30,6 +30,7 @@ def test_f19_a_long_wait_is_told_at_once_instead_of_waited(
 ) -> None:
     error = failure(sim, f"status={status}; retry-after={value}")
     assert isinstance(error, kind)
+    assert error.hint.startswith("Ask again in ")
     assert sim.attempts == 1
     assert error.retry_at is not None
     assert error.retry_at > time.time() + 55

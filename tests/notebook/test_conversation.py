@@ -289,7 +289,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(kernel):
     tokens, cost = figures.splitlines()
     assert re.fullmatch(r"tokens in: \d+ \(a guess.*, ±\d+%\)", tokens)
     assert re.fullmatch(
-        r"cost: ~\$[\d.]+ for the question alone, at most ~\$[\d.]+ with 100 tokens of answer "
+        r"cost: at least ~\$[\d.]+ for the question alone, at most ~\$[\d.]+ with 100 tokens of answer "
         r"\(the limit that is sent\) \(simulated: no money\)",
         cost,
     )

@@ -78,6 +78,7 @@ def test_a_sentence_that_begins_with_fix_or_explain_is_a_prompt(kernel, server):
 def test_an_error_of_ours_is_not_what_is_fixed(kernel, server):
     kernel.run("1 / 0")
     assert kernel.run("%%llm\n{{ nobody_knows }}").status == "error"
+    assert "UsageError" in kernel.run("%%llm --nope\nHello").stderr
     kernel.run("%llm fix")
     assert "ZeroDivisionError" in sent(server)
 
@@ -91,6 +92,7 @@ def test_a_syntax_error_can_be_fixed(kernel, server):
 
 def test_explain_takes_the_last_cell_a_number_or_a_name(kernel, server):
     kernel.run("def twice(x):\n    'Two of it.'\n    return 2 * x")
+    kernel.run("%llm budget lots")
     kernel.run("%llm explain")
     assert "The last cell:" in sent(server)
     assert "return 2 * x" in sent(server)

@@ -67,6 +67,14 @@ def test_a_schema_makes_json_and_the_value_lies_beside_the_reply(kernel):
     )
 
 
+def test_an_answer_that_does_not_follow_its_schema_is_kept_and_told(kernel):
+    kernel.run(f"schema = {SCHEMA!r}")
+    ran = kernel.run("%%llm sim/swift@length=1 --schema schema -o place\nName a place.")
+    assert ran.error["ename"] == "SchemaError"
+    assert ran.error["evalue"].endswith("Raise max_tokens. What came is in place.")
+    assert kernel.value("place.text != ''") is True
+
+
 def test_code_goes_into_the_next_cell_and_is_not_run(kernel):
     cell = kernel.send("%%llm sim/coder -f code\nWrite a SQL query: the total of each category.")
     kernel.wait_for_idle(cell)

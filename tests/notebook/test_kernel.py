@@ -9,6 +9,10 @@ STEADY = "sim/bench:tokens=120,rate=150,ttft=0"
 ENDLESS = "sim/bench:tokens=100000,rate=100,ttft=0"
 
 
+#: What ``_`` becomes, unless somebody gave it a value of their own, as loops in other tests do.
+LAST = "get_ipython().displayhook._"
+
+
 @pytest.fixture(autouse=True)
 def no_leftovers(kernel):
     assert kernel.run("_llm = None\n%config LLMKit.display = ''").status == "ok"
@@ -187,7 +191,7 @@ def test_an_interrupt_keeps_the_partial_answer_and_one_line(kernel):
     assert len(str(ran.error)) < 1000
     assert ran.error["traceback"] == ["■ Interrupted. The partial answer is in part and _llm."]
     (shown,) = ran.outputs
-    text, complete, same = kernel.value("part.text, part.complete, part is _llm is _")
+    text, complete, same = kernel.value(f"part.text, part.complete, part is _llm is {LAST}")
     assert text
     assert (complete, same) == (False, True)
     assert text.strip() in shown["text/plain"]
@@ -200,6 +204,7 @@ def test_an_interrupt_before_anything_came_says_so(kernel):
     kernel.interrupt()
     ran = kernel.finish(cell)
     assert ran.error["traceback"] == ["■ Interrupted before anything came."]
+    assert ran.outputs[0]["text/plain"].startswith("■ Interrupted before anything came.\n")
 
 
 def test_an_interrupt_stops_the_cells_that_wait(kernel):
@@ -226,13 +231,16 @@ def test_an_interrupted_call_is_settled_in_the_ledger(kernel):
 
 def test_a_timeout_is_an_error_and_keeps_what_came(kernel):
     kernel.run("%%llm sim/swift\nHello.")  # the SDK is loaded: what is timed is the call
-    ran = kernel.run(f"%%llm {ENDLESS} --timeout 4\nGo on.")
+    for seconds in (2, 10, 30):  # until something has come by then, however busy the machine is
+        ran = kernel.run(f"%%llm {ENDLESS} --timeout {seconds}\nGo on.")
+        if "What came is in _llm" in ran.error["evalue"]:
+            break
     *_, todo = ran.error["evalue"].splitlines()
     assert todo == "Give it longer (timeout=, in a cell --timeout). What came is in _llm."
     assert ran.error["ename"] == "DeadlineExceeded"
     assert len(ran.error["traceback"]) <= 3
     assert "This is the answer as far as it came." in ran.outputs[0]["text/plain"]
-    assert kernel.value("_llm.complete, _ is _llm") == (False, True)
+    assert kernel.value(f"_llm.complete, {LAST} is _llm") == (False, True)
 
 
 def test_a_cut_answer_is_kept_marked_and_told(kernel):
@@ -327,7 +335,7 @@ def test_every_call_of_a_notebook_says_which_one_and_which_cell(kernel):
         kernel.run(f"%%llm {QUICK} --tag whose\nHello?", cell="c-1")
         kernel.run(f"llmkit.ask('Hello?', model='{QUICK}', tag='whose')", cell="c-2")
         kernel.run(
-            f"_ = llmkit.ask('Hello?', model='{QUICK}', tag='whose', notebook='mine', cell='my own')",
+            f"mine = llmkit.ask('Hello?', model='{QUICK}', tag='whose', notebook='mine', cell='my own')",
             cell="c-3",
         )
     finally:

@@ -135,7 +135,9 @@ def test_a_single_brace_that_names_a_variable_earns_a_hint_and_no_change():
     assert filled.notes == ("{name} was sent as it is; write {{ name }} to send the variable's value.",)
 
 
-@pytest.mark.parametrize("template", ["{nobody}", '{"name": 1}', "${name}", "{{ name }}", "{name.x}", "{In}"])
+@pytest.mark.parametrize(
+    "template", ["{nobody}", '{"name": 1}', "${name}", "{{ name }}", "{name.x}", "{In}", "{{ f'{name}' }}"]
+)
 def test_other_single_braces_earn_no_hint(template):
     assert fill(template, {**NAMES, "In": []}).notes == ()
 
