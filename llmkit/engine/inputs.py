@@ -11,12 +11,13 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from llmkit.core.errors import BadRequest
 from llmkit.core.messages import Message, Part, TextPart, as_messages
 from llmkit.core.request import Options, Request
 from llmkit.core.signal import Signal
+from llmkit.engine.consent import Consent
 from llmkit.engine.enclosures import opened
 from llmkit.engine.structured import as_shape
 
@@ -163,6 +164,18 @@ def as_rounds(value: Any) -> int:
     if not _is_whole(value) or value < 1:
         refuse("max_rounds", value, "max_rounds is a whole number from 1")
     return int(value)
+
+
+def as_consent(value: Any) -> Consent | None:
+    """Who is asked before a tool runs: a function, or nobody."""
+    if value is not None and not callable(value):
+        refuse(
+            "consent",
+            value,
+            "consent is a function that gets the call and says True, False or why not",
+            'for example consent=lambda call: input(f"{call.name}? ") == "y"; left out, every call runs',
+        )
+    return cast("Consent | None", value)
 
 
 def refuse(name: str, value: Any, allowed: str, more: str = "") -> NoReturn:

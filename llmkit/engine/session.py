@@ -31,7 +31,16 @@ from llmkit.engine.estimate import Estimate
 from llmkit.engine.failover import Plan
 from llmkit.engine.gates import Gates
 from llmkit.engine.hooks import Hooks, OnError, OnEvent, OnReply, OnRequest, Unsubscribe
-from llmkit.engine.inputs import Prompt, as_options, as_prompt, as_request, as_rounds, as_text, refuse
+from llmkit.engine.inputs import (
+    Prompt,
+    as_consent,
+    as_options,
+    as_prompt,
+    as_request,
+    as_rounds,
+    as_text,
+    refuse,
+)
 from llmkit.engine.playback import Playback
 from llmkit.engine.purse import Purse
 from llmkit.engine.recording import Keep, Recorder, Recording, asked
@@ -188,6 +197,7 @@ class Session:
         shape = as_shape(schema)
         box = as_toolbox(tools)
         rounds = as_rounds(max_rounds)
+        consent = as_consent(consent)
         tag = tag or track.tag_of_block()
         plan = self._plan(model, fallback)
         request = as_request(

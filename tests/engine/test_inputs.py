@@ -43,6 +43,8 @@ def refused(session: llmkit.Session, simulator: Simulator, prompt: Any = "hi", *
         ({"tools": 5}, r"tools=\[my_function\]"),
         ({"tools": ToolSpec("one")}, r"tools=\[my_function\]"),
         ({"max_rounds": 0}, "whole number from 1"),
+        ({"consent": True}, "consent is a function"),
+        ({"consent": "always"}, "left out, every call runs"),
         ({"tools": [ToolSpec("one", parameters={"x": object()})]}, "JSON"),
         ({"tool_choice": 5}, "tool_choice is text"),
         ({"schema": "x wibble"}, "is no type"),

@@ -95,7 +95,7 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
 
 def test_many_prompts_are_a_table_that_the_keyboard_walks(browser, lab, screenshots):
     lab.theme("Dark")
-    ask = "grid = llmkit.compare([f'Question {n}?' for n in range(6)], ['sim/swift', 'sim/sage'], max_concurrency=4)"
+    ask = "grid = llmkit.compare([f'Question {n}?' for n in range(6)], ['sim/swift', 'sim/sage'], max_concurrency=4, blind=True)"
     with opened(browser, lab, code("import llmkit", ask), "matrix.ipynb") as book:
         page = book.page
         book.run(0)
@@ -114,6 +114,22 @@ def test_many_prompts_are_a_table_that_the_keyboard_walks(browser, lab, screensh
         assert page.locator("tr[aria-selected=true]").inner_text().startswith("Question 3?")
         assert page.locator(".llmkit-cmp-mark[data-status=ok]").count() == 12
         page.screenshot(path=screenshots / "compare-matrix.png")
+
+        # One click, and from there vote after vote by key, though every step draws the answers anew.
+        for number, pressed in ((3, None), (4, "2"), (5, "1")):
+            page.locator(".llmkit-cmp-label", has_text=f"Question {number}?").wait_for(timeout=10_000)
+            page.locator(".llmkit-cmp-said", has_text="Which is best?").wait_for(timeout=10_000)
+            if pressed:
+                page.keyboard.press(pressed)
+            else:
+                page.locator(".llmkit-cmp-best").first.click()
+            page.locator(".llmkit-cmp-said", has_text="Voted: sim/").wait_for(timeout=10_000)
+            page.keyboard.press("n")
+        page.get_by_text("3 of 6 voted").wait_for(timeout=10_000)
+        page.screenshot(path=screenshots / "compare-matrix-voted.png")
+        for number in (4, 3):
+            page.keyboard.press("p")
+            page.locator(".llmkit-cmp-label", has_text=f"Question {number}?").wait_for(timeout=10_000)
 
         book.save()
         page.goto(f"{lab.url}/doc/tree/matrix.ipynb?reset", wait_until="domcontentloaded")

@@ -67,12 +67,12 @@ const makeVoting = act => {
   const el = make("div", `llmkit-cmp-voting ${PLAIN}`, { role: "group", "aria-label": "Vote" }, said, tie, skip, hint);
   return {
     el,
-    take(vote, panes) {
+    take(vote, panes, many) {
       show(el, vote.may);
       tie.disabled = skip.disabled = !vote.ready;
       const chosen = { win: `Voted: ${panes[vote.winner]?.title ?? ""}`, tie: "Voted: a tie", skip: "Skipped" }[vote.kind];
       write(said, chosen ?? (vote.ready ? "Which is best?" : "Vote when all answers are there."));
-      write(hint, vote.ready ? `keys 1–${Math.min(9, panes.length)}, T, S${vote.hidden ? " · names are shown after the vote" : ""}` : "");
+      write(hint, vote.ready ? `keys 1–${Math.min(9, panes.length)}, T, S${many ? ", N for the next question" : ""}${vote.hidden ? " · names are shown after the vote" : ""}` : "");
     },
   };
 };

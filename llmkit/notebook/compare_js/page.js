@@ -21,7 +21,7 @@ export default () => {
   const tabs = make("div", "llmkit-cmp-tabs", { role: "tablist", "aria-label": "Answers" });
   const grid = make("div", "llmkit-cmp-panes");
   const spoken = make("div", "llmkit-cmp-unseen", { role: "status", "aria-live": "polite" });
-  const root = make("div", "llmkit-cmp", { role: "group", "aria-label": "Comparison", "data-lm-suppress-shortcuts": "true" },
+  const root = make("div", "llmkit-cmp", { role: "group", "aria-label": "Comparison", "data-lm-suppress-shortcuts": "true", tabindex: "-1" },
     bar.el, asking.el, note, matrix.el, label, tabs, grid, voting.el, diffing.el, spoken);
 
   // -- panes ------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ export default () => {
     for (const pane of panes) pane.paint();
     for (const pane of panes) pane.settle();
     titled();
-    voting.take(vote, panes);
+    voting.take(vote, panes, matrix.many);
     for (const pane of panes) pane.votable(vote.may, vote.ready);
   };
   const soon = () => { frame ||= requestAnimationFrame(paint); };
@@ -71,6 +71,7 @@ export default () => {
     heard = true;
     if (!patch.whole && patch.n !== next) { model.send({ say: "hello" }); return; }  // one got lost: ask for all of it
     next = patch.n + 1;
+    const focus = root.contains(document.activeElement) && panes.findIndex(pane => pane.el.contains(document.activeElement));
     if (patch.whole || patch.v !== version || patch.panes !== panes.length) {
       version = patch.v;
       panes = Array.from({ length: patch.panes }, (_, at) => makePane(at, act));
@@ -89,6 +90,9 @@ export default () => {
     if (patch.copied) { waiting.get(patch.copied.id)?.(patch.copied); waiting.delete(patch.copied.id); }
     soon();
     mount();
+    // What had the focus may have been drawn anew: the keys go on working in its place.
+    if (focus !== false && !root.contains(document.activeElement)) panes[focus]?.focus();
+    if (focus !== false && !root.contains(document.activeElement)) root.focus({ preventScroll: true });
   };
 
   // -- keys -----------------------------------------------------------------------------------------

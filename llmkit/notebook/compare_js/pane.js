@@ -89,7 +89,7 @@ const makePane = (place, act) => {
     votable(may, ready) { show(best, may); best.disabled = !ready || el.hasAttribute("data-empty"); },
     get title() { return [info.title, info.note].filter(Boolean).join(" "); },
     get over() { return ended; },
-    focus() { body.focus(); },
+    focus() { body.focus({ preventScroll: true }); },
   };
 };
 
