@@ -123,6 +123,8 @@ class _Fitting:
             )
 
     def think(self, known: ModelFacts) -> None:
+        if self.options.think == 0:  # no tokens at all: not every wire has a word for that
+            self.options = replace(self.options, think="off")
         think, ways = self.options.think, known.thinking
         if think is None or ways is None:
             return

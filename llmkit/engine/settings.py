@@ -5,6 +5,7 @@ Providers, aliases, limits and timeouts are read in ``providers/``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,11 @@ def apply(
     prices = _mapping("prices", written.get("prices", {}))
     for name, price in prices.items():
         _mapping(f"prices.{name}", price)
+        if not re.search(r"[/*?\[]", name):
+            raise unusable(
+                f"prices.{name} names no model",
+                f"Write it as provider/model, or with a star: {f'*/{name}'!r}.",
+            )
         try:
             own_price(name, prices)
         except ConfigError as error:  # now, and not when the answer is there and paid for

@@ -15,6 +15,7 @@ from typing import Any
 
 from llmkit.providers import plugins
 from llmkit.providers.presets import APIS, PRESETS, SYNONYMS
+from llmkit.wire import dialects
 
 Path = tuple[str, ...]
 
@@ -124,7 +125,7 @@ COMMON: Mapping[str, Kind] = {
     "base_url": Text(),
     "api_key": Text(secret=True),
     "headers": Named(Text(secret=True)),
-    "dialect": Text(),
+    "dialect": Text(choices=tuple(dict.fromkeys((*PRESETS, *dialects.names())))),
     "default_model": Text(),
     "max_tokens": _COUNT,
     "timeout": _POSITIVE,

@@ -119,7 +119,7 @@ def _turn(content: Any, i: int) -> Turn:
         if "functionCall" in part:
             function = part["functionCall"]
             call = Call(str(function.get("name")), dumps(function.get("args") or {}), str(function.get("id")))
-            if signature and signature != signature_of(call):
+            if signature and signature not in (signature_of(call), *map(_standard, _ANYBODYS)):
                 raise Reject(400, "Thought signature is not valid.")
             thoughts += [Thought("", signature)] if signature else []
             calls.append(call)
@@ -147,6 +147,10 @@ def _turn(content: Any, i: int) -> Turn:
         tuple(results),
         tuple(thoughts),
     )
+
+
+#: Google's own words for calls of a history that another model made.
+_ANYBODYS = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
 
 
 def signature_of(call: Call) -> str:

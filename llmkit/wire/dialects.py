@@ -227,6 +227,15 @@ _ALIASES: Mapping[str, str] = {
 }
 
 
+def names() -> tuple[str, ...]:
+    """All that a dialect can be asked for by.
+
+    >>> {"groq", "x-ai", "compatible"} <= set(names())
+    True
+    """
+    return (*DIALECTS, *_ALIASES)
+
+
 def get(who: Dialect | str | None, default: Dialect = TOLERANT) -> Dialect:
     """The dialect of that name; ``default`` for one that isn't known, or for none.
 

@@ -140,7 +140,8 @@ class GeminiReader(Reader):
             self.stopped(_STOPS.get(reason, "other"), reason)
             if type(why := candidate.get("finishMessage")) is str:
                 self.draft.raw["finishMessage"] = why
-                self.draft.note(why)
+                if reason != "STOP":  # else it only says that tools were called
+                    self.draft.note(why)
         if type(grounding := candidate.get("groundingMetadata")) is dict:
             self._grounding.update(grounding)
         if type(cited := candidate.get("citationMetadata")) is dict:

@@ -222,7 +222,9 @@ class TestAcrossProviders:
         assert any(isinstance(part, ToolCallPart) for part in parts)
         return chat
 
-    @pytest.mark.parametrize("place", ["gemini", "chat", "responses"])
+    @pytest.mark.parametrize(
+        "place", ["gemini/scholar", "gemini/gemini-3.8-flash", "chat/scholar", "responses/scholar"]
+    )
     def test_text_pictures_and_the_history_of_tools_go_along_and_thoughts_stay(self, begun, simulator, place):
         signature = next(
             part.signature
@@ -230,7 +232,7 @@ class TestAcrossProviders:
             if isinstance(part, ThinkingPart)
         )
         simulator.script(["Take a coat."])
-        begun.model = f"{place}/scholar"
+        begun.model = place
         assert begun.ask("And tomorrow?").text == "Take a coat."
         body = sent(simulator)
         for kept in ("Is it warm there?", "look_up", "Oslo", "21 °C in Oslo", "It is 21 °C.", "iVBORw0KGgo"):

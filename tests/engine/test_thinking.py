@@ -77,3 +77,13 @@ def test_without_its_thinking_the_next_turn_is_refused_so_the_test_above_means_s
 def test_off_is_off(session, provider) -> None:
     reply = session.ask("What is 2 + 2?", model=f"{provider}/scholar:rate=0,ttft=0", think="off")
     assert reply.thinking == ""
+
+
+@pytest.mark.parametrize(
+    "model", ["anthropic/claude-haiku-4-5", "gemini/gemini-2.5-pro", "responses/gpt-6-luna"]
+)
+def test_no_tokens_of_thinking_is_off(session, simulator: Simulator, model) -> None:
+    replies = [session.ask("hi", model=model, think=think) for think in ("off", 0)]
+    said, counted = (seen.json for seen in simulator.requests[-2:])
+    assert said == counted
+    assert replies[0].notes == replies[1].notes

@@ -57,6 +57,8 @@ WRONG = [
     ("budgets:\n  day: a lot\n", 2, "budgets.day is no budget", "more than nothing"),
     ("prices:\n  x/y:\n    input: cheap\n", 2, "prices.x/y is no price", "input"),
     ("prices:\n  x/y: {inptu: 1}\n", 2, "prices.x/y is no price", "inptu"),
+    ("prices:\n  mine: {input: 1, output: 2}\n", 2, "prices.mine names no model", "'*/mine'"),
+    ("providers:\n  x:\n    type: vllm\n    dialect: grok2\n", 4, "dialect can't be 'grok2'", "'grok'"),
     ("providers:\n  x/y:\n    type: openai\n", 2, "a name that no model could be asked under", "without /"),
     ("aliases:\n  a: b\n  a: c\n", 3, "'a' stands twice, in lines 2 and 3", "Keep one"),
     ("aliases:\n\ta: b\n", 2, "not valid YAML", "spaces, not with tabs"),

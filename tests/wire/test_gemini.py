@@ -124,6 +124,12 @@ def test_a_message_about_the_finish_becomes_a_note():
     assert reply.notes == ("No such tool.",)
 
 
+def test_a_message_that_only_says_that_tools_were_called_is_no_news():
+    call = {"functionCall": {"name": "f", "args": {}}}
+    reply = read(chunk(call, finish="STOP", candidate={"finishMessage": "Model generated function call(s)."}))
+    assert (reply.notes, reply.raw["finishMessage"]) == ((), "Model generated function call(s).")
+
+
 def test_stop_with_a_tool_call_is_tool_use_but_another_reason_stays():
     call = {"functionCall": {"name": "f", "args": {}}}
     assert str(read(chunk(call), chunk(finish="STOP")).stop_reason) == "tool_use"
