@@ -56,7 +56,7 @@ class Accounts:
         self._wanted = wanted if wanted is not None else Filter()
 
     def __call__(
-        self, *, decimal: bool = False, columns: Sequence[str] | None = None, **filters: Any
+        self, *, decimal: bool = False, columns: str | Sequence[str] | None = None, **filters: Any
     ) -> pd.DataFrame:
         """One row for each attempt, in the order they began.
 

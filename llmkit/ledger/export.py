@@ -52,7 +52,10 @@ def place(kind: str, path: str | os.PathLike[str] | None) -> tuple[str, Path]:
             for number in itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
         )
         path = next(name for name in names if not name.exists())
-    return kind, Path(path).expanduser()
+    file = Path(path).expanduser()
+    if file.is_dir():
+        raise BadRequest(f"{file} is a folder.", hint=f"Name a file in it: {file / f'usage.{kind}'}.")
+    return kind, file
 
 
 def harmless(value: Any) -> Any:

@@ -84,7 +84,7 @@ def usage(
     wanted: Filter | None = None,
     *,
     decimal: bool = False,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     **filters: Any,
 ) -> pd.DataFrame:
     """One row for each attempt that the filters (those of :class:`Filter`) find, in the order they began.
@@ -97,7 +97,8 @@ def usage(
     >>> len(frame), str(frame["input"].dtype)
     (0, 'Int64')
     """
-    names = COLUMNS if columns is None else tuple(dict.fromkeys(columns))
+    chosen = COLUMNS if columns is None else (columns,) if isinstance(columns, str) else columns
+    names = tuple(dict.fromkeys(chosen))
     if unknown := [name for name in names if name not in KINDS]:
         raise BadRequest(
             f"The usage table has no column {unknown[0]!r}.", hint=f"Its columns are: {', '.join(COLUMNS)}."

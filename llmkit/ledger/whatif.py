@@ -13,7 +13,7 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from llmkit.core.errors import UnknownModel
+from llmkit.core.errors import BadRequest, UnknownModel
 from llmkit.ledger.sums import exact_sums
 from llmkit.ledger.words import attempts
 from llmkit.models import aliases, catalogue
@@ -84,6 +84,8 @@ def what_if(
     import numpy as np
     import pandas as pd
 
+    if at not in ("now", "then"):
+        raise BadRequest(f"at={at!r} is no time of prices.", hint='Use at="now" or at="then".')
     provider, name = _named(model)
     moment = datetime.now(UTC)
     rates, why = rates_or_reason(provider, name, at=moment, overrides=prices)

@@ -210,6 +210,7 @@ def test_a_moment_that_is_none_says_how_to_write_one(ledger, odd):
 def test_some_columns_only(ledger):
     add(ledger)
     assert list(accounts(ledger)(columns=["model", "cost"]).columns) == ["model", "cost"]
+    assert list(accounts(ledger)(columns="model").columns) == ["model"]
     with pytest.raises(BadRequest, match="colour"):
         accounts(ledger)(columns=["colour"])
 
@@ -361,6 +362,8 @@ def test_a_part_of_the_ledger_is_not_purged(ledger):
         (lambda book: book.anomalies(times=0), "times=0"),
         (lambda book: book.plot("hours", tz="Mars"), "'Mars'"),
         (lambda book: book.what_if("sonet"), "Did you mean sonnet"),
+        (lambda book: book.what_if("sonnet", at="later"), "at='later'"),
+        (lambda book: book.export("csv", "."), "is a folder"),
     ],
 )
 def test_a_mistyped_wish_is_answered_with_what_there_is(ledger, asked, said):
