@@ -65,7 +65,7 @@ class CachedCall:
 
     def ring(self, events: Sequence[Event]) -> None:
         """Tell those who listen to events."""
-        self._call.ring(events)
+        (self._playback or self._call).ring(events)
 
     def partial(self) -> Reply:
         """The reply as far as it has come."""

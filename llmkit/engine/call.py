@@ -70,8 +70,9 @@ class Call:
     channel: Channel = field(default_factory=Channel)
     settled: threading.Event = field(default_factory=threading.Event)
     attempt: Attempt | None = None
-    #: What the last attempt read with, once there is no attempt any more.
+    #: What the last attempt read with, and who listens was told of it, once there is no attempt any more.
     reader: Reader | None = None
+    latest: Happening | None = None
     committed: bool = False
     recorder: Recorder | None = None
     keep: Sequence[Keep] = ()
@@ -114,7 +115,7 @@ class Call:
 
     def ring(self, events: Sequence[Event]) -> None:
         """Tell those who listen to events."""
-        news = self.attempt.news if self.attempt is not None else None
+        news = self.attempt.news if self.attempt is not None else self.latest
         if self.hooks is not None and news is not None:
             for event in events:
                 self.hooks.events.ring(news, event)
@@ -151,7 +152,7 @@ class Call:
             self.settled.set()
             self.channel.put(last)
             if self.attempt is not None:  # the two hold each other, a circle for the collector to find
-                self.reader, self.attempt = self.attempt.reader, None
+                self.reader, self.latest, self.attempt = self.attempt.reader, self.attempt.news, None
 
     async def attempts(self, thread: IOThread) -> list[Event]:
         """Attempts, one after the other; the last batch of the stream, which ends in its terminal event."""
@@ -171,7 +172,7 @@ class Call:
                     end = self.shaped(reply)
                     if isinstance(end, Failed) and self.mends(end.error, reply):
                         wait = 0.0
-                        self.channel.put([*last[:-1], Retrying(number, wait, end.error)])
+                        self.tell_of_retry(number, wait, end.error, after=last[:-1])
                         continue
                     last = [*last[:-1], end]
                     if isinstance(end, Done):
@@ -179,7 +180,7 @@ class Call:
                     return last
                 case Failed(error, _) if self.relents(error):
                     wait = 0.0
-                    self.channel.put([Retrying(number, wait, error)])
+                    self.tell_of_retry(number, wait, error)
                 case Failed(error, _):
                     again = self.again(number, error)
                     if error.retryable and self.attempt.sent:
@@ -188,9 +189,17 @@ class Call:
                         return last
                     wait = again
                     _log.info("llmkit: attempt %d failed (%s), next in %.1f s", number, error.kind, wait)
-                    self.channel.put([Retrying(number, wait, error)])
+                    self.tell_of_retry(number, wait, error)
                 case other:
                     raise RuntimeError(f"Not a terminal event: {other!r}.")
+
+    def tell_of_retry(
+        self, number: int, wait: float, error: e.LLMKitError, after: Sequence[Event] = ()
+    ) -> None:
+        """Another attempt follows. That is no part of an answer, so nothing is committed by it."""
+        retry = Retrying(number, wait, error)
+        self.ring([retry])
+        self.channel.put([*after, retry])
 
     async def remember(self, last: list[Event], reply: Reply) -> None:
         """Give a whole reply to the tape and the cache."""

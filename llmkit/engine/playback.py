@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
@@ -107,10 +108,14 @@ class Playback:
         if not events:
             return
         self.shown = [*self.shown, *events] if self.shown else events
+        self.ring(events)
+        self.channel.put(events)
+
+    def ring(self, events: Sequence[Event]) -> None:
+        """Tell those who listen to events."""
         if self.hooks is not None and self.hooks.events:
             for event in events:
                 self.hooks.events.ring(self.news(), event)
-        self.channel.put(events)
 
     def whole(self, took: float) -> Reply:
         """The recorded reply: what it cost then is saved now. From a tape it keeps its times, so that a

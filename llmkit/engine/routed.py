@@ -117,7 +117,9 @@ class Routed(Whole):
         while (target := course.next(checked=checked)) is not None:
             if came_from is not None:
                 origin, why, anew = came_from
-                self.show([Rerouted(origin, target, why, anew)])
+                move: list[Event] = [Rerouted(origin, target, why, anew)]
+                self.ring(move)
+                self.show(move)
             last, passage, seconds = await self.ask(target, course, thread)
             match last:
                 case Done(reply):

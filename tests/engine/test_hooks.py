@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import llmkit
-from llmkit.core.events import Text
+from llmkit.core.events import Event, Rerouted, Retrying, Text, ToolResult
 from llmkit.engine.hooks import Bell, Happening
 from llmkit.engine.tape import Tape
 from llmkit.errors import Aborted, BudgetExceeded, LLMKitError
@@ -96,6 +96,31 @@ def test_events_are_told_in_order_and_are_the_whole_answer(session: llmkit.Sessi
     reply = session.ask("hello", model="here/swift")
     whole = session.ask("hello", model="here/swift", stream=False)
     assert "".join(heard) == reply.text + whole.text
+
+
+def sunny(city: str) -> str:
+    """The weather in a city."""
+    return "sunny"
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"model": "sim/tooler", "tools": [sunny]}, ToolResult),
+        ({"model": "sim/tooler", "tools": [sunny], "cache": True}, ToolResult),
+        ({"model": "sim/swift@status=500:1"}, Retrying),
+        ({"model": "sim/swift@status=500", "fallback": "sim/sage"}, Rerouted),
+    ],
+)
+def test_all_that_is_shown_is_told_but_the_end(asked: dict[str, Any], kind: type[Event]) -> None:
+    session = llmkit.Session({"retry": {"base": 0}})
+    heard: list[Event] = []
+    session.on_event(lambda _, event: heard.append(event))
+    for _ in range(2):  # where there is a cache, the second time is a replay
+        heard.clear()
+        *shown, _ = session.stream("What is the weather in Paris?", **asked)
+        assert heard == shown
+        assert any(isinstance(event, kind) for event in heard)
 
 
 def test_nobody_listening_to_events_costs_the_token_path_nothing(
