@@ -119,6 +119,13 @@ class Route:
             tuple(Tried(**one) for one in plain.get("tried", ())),
         )
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What a notebook shows: the way, and why it was not another one."""
+        printer.text(str(self) or "Route()")
+        for one in self.tried:
+            if one.why:
+                printer.text(f"\n{one.model}: {one.why}")
+
     def __str__(self) -> str:
         way = " → ".join(
             one.model if one.outcome == "ok" else f"{one.model} ({one.outcome})" for one in self.tried

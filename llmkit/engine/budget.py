@@ -296,7 +296,10 @@ def budget(
     simulated: bool = False,
     on_alert: Callable[[Alert], object] | None = None,
 ) -> Iterator[Budget]:
-    """A budget for everything called inside the block.
+    """A budget for everything called inside the block. A call that could cost more than is left is not sent.
+
+    ``unknown="refuse"`` refuses calls whose price is not known, too; ``simulated=True`` counts simulated calls,
+    which cost no money; ``on_alert`` is called at 50, 80 and 100 %.
 
     >>> with budget(usd=0.50) as held:
     ...     held.left

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 MOST_GROUPS = 8
 #: What pandas and people call a stretch of time.
 FREQUENCIES = {"H": "hour", "D": "day", "W": "week", "M": "month"}
-#: How wide a bar is, in milliseconds: most of its stretch.
-_WIDTHS = {"hour": 3_060_000, "day": 73_440_000, "week": 514_080_000}
+#: How long a stretch is, in milliseconds (months differ), and how wide its bar: most of it.
+_STRETCHES = {"hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
+_WIDTHS = {unit: int(length * 0.85) for unit, length in _STRETCHES.items()}
+#: An axis has room for so many stretches, even where there are fewer.
+FEW = 7
 NAMELESS = "(none)"
 #: Notebooks and cells in the tree: greys that carry white letters on any page.
 _BRANCHES = ("#5c6166", "#71767b")
@@ -307,10 +310,20 @@ def _few(table: pd.DataFrame, unit: str, by: str, figures: list[str]) -> pd.Data
 
 
 def in_time(made: Any, unit: str) -> Any:
-    """The plot with hours or days along its axis."""
+    """The plot with hours or days along its axis; of few, each is a bar and a mark, and none fills the page."""
     made.update_xaxes(
         title_text=f"{unit} (UTC)",
         hoverformat="%Y-%m-%d %H:00" if unit == "hour" else "%Y-%m-%d",
         showgrid=False,
     )
+    moments = sorted(set(made.table[unit]))
+    if moments and len(moments) < FEW and unit in _STRETCHES:
+        one = pandas().Timedelta(milliseconds=_STRETCHES[unit])
+        missing = max(0.0, FEW - (moments[-1] - moments[0]) / one - 1)
+        beside = one * (0.5 + missing / 2)
+        made.update_xaxes(range=[moments[0] - beside, moments[-1] + beside])
+        if missing:
+            made.update_xaxes(
+                tickvals=moments, tickformat="%H:00\n%b %-d, %Y" if unit == "hour" else "%b %-d\n%Y"
+            )
     return made

@@ -32,7 +32,9 @@ _TYPED = "A key was written into this cell."
 
 
 def keys(magics: LLMMagics, words: list[str]) -> Listing:
-    """List the keys, ask for one, or remove one."""
+    """`%llm keys set anthropic` asks for a key without showing it, `%llm keys remove anthropic` removes it, `%llm keys`
+    says where each was found. A key is never written into a cell.
+    """
     typed = words[1:] if words[:1] == ["set"] and len(words) > 2 else list(filter(is_key, words))
     if typed:
         providers = [word for word in words if word in PRESETS or word in default_session().registry]

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def listing(registry: Registry) -> Listing:
     """Every provider, the end of its key, and where that was found. Never a key."""
     rows = tuple((name, *registry.entry(name).key.shown()) for name in registry if name != "sim")
-    ring = "The system's keyring" if keystore.has_keyring() else "This process (there is no keyring here)"
-    notes = (
-        f"Set one with `%llm keys set PROVIDER`, in a terminal `llmkit keys set PROVIDER`. {ring} keeps it.",
-    )
+    if keystore.has_keyring():
+        how = "`%llm keys set PROVIDER`, in a terminal `llmkit keys set PROVIDER`. The system's keyring keeps it."
+    else:  # where a terminal's command has nowhere to keep one
+        how = "`%llm keys set PROVIDER` (there is no keyring here: it is kept until the kernel ends), or in the environment."
+    notes = (f"Set one with {how}",)
     return Listing(("provider", "key", "from"), rows, notes)

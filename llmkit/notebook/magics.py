@@ -95,7 +95,11 @@ class LLMMagics(Magics):
     @argument("--max-tokens", type=whole, metavar="N", help="the longest answer")
     @argument("--think", type=level, metavar="LEVEL", help=f"{', '.join(THINK)}, or a number of tokens")
     @argument("-a", "--attach", action="append", metavar="FILE|URL|VAR", help="send this along (one or more)")
-    @argument("--schema", metavar="VAR", help="a JSON schema, pydantic model or dataclass to follow")
+    @argument(
+        "--schema",
+        metavar="VAR",
+        help='a JSON schema, pydantic model or dataclass to follow, or words: "[city, people int]"',
+    )
     @argument(
         "-t",
         "--tool",

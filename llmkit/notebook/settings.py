@@ -58,14 +58,18 @@ def doctor(_: LLMMagics, words: list[str]) -> Report:
 
 
 def usage(_: LLMMagics, __: list[str]) -> Listing:
-    """This session by model. Simulated spending stands apart: it is marked, and in no total."""
+    """This session by model. Simulated spending stands apart: it is marked, and in no total. All that was ever asked
+    is a DataFrame, `llmkit.usage(since="yesterday", simulated=True)`.
+    """
     session = default_session()
     rows = by_model(session.ledger.columns(Filter(session=session.id, simulated=True)))
     return Listing(HEAD, rows, () if rows else ("Nothing was asked in this session yet.",))
 
 
 def budget(_: LLMMagics, words: list[str]) -> Listing:
-    """Set a budget as people write it, lift one, or show them."""
+    """`%llm budget 2/day` sets one, `%llm budget 0.50/reviews` one for calls with that tag, `%llm budget off day` lifts
+    one, `%llm budget` shows them. A call that could cost more than is left is not sent; simulated calls don't count.
+    """
     session = default_session()
     if words[:1] == ["off"]:
         per = words[1] if len(words) > 1 else "session"
@@ -84,9 +88,12 @@ def budget(_: LLMMagics, words: list[str]) -> Listing:
         (one.name, money(one.limit), money(one.spent), money(one.left), bar(one.share), resets(one))
         for one in session.usage.budgets
     )
-    return Listing(
-        ("per", "limit", "spent", "left", "", "resets"), rows, () if rows else ("No budget is set.",)
-    )
+    notes = [] if rows else ["No budget is set."]
+    if rows and not all(one.simulated for one in session.budgets):
+        notes.append(
+            'Simulated calls don\'t count; `llmkit.default_session().budget(2, per="day", simulated=True)` counts them, too.'
+        )
+    return Listing(("per", "limit", "spent", "left", "", "resets"), rows, tuple(notes))
 
 
 def bar(share: float, width: int = 12) -> str:
@@ -114,7 +121,9 @@ def is_budget(words: list[str]) -> bool:
 
 
 def tape(_: LLMMagics, words: list[str]) -> Listing:
-    """Record the calls beside the notebook and replay them."""
+    """`%llm tape demo.llm.jsonl` replays what is on it and records what is not, so that the notebook runs again with no
+    key. With `--mode replay` nobody is asked, with `--mode record` everything is asked anew; `%llm tape off` takes it out.
+    """
     session = default_session()
     match words:
         case []:

@@ -33,7 +33,10 @@ def set_key(registry: Registry, provider: str, ask: Callable[[str], str]) -> str
     place = keystore.keep(name, value)
     told = f"The key of {provider} ({known.tail(value)}) is kept in {place}."
     if place == "this process":
-        told += " There is no keyring that could keep it, so it is gone when this process ends."
+        told += (
+            " There is no keyring that could keep it, so it is gone when this process ends."
+            f" To have it there every time, set ${name} before Jupyter starts."
+        )
     owner = keyshapes.whose(value) or ""
     if owner in PRESETS and name not in PRESETS[owner].env:
         told += f" It looks like a key of {owner}."

@@ -56,6 +56,12 @@ def sentiment(text: str) -> tuple[str, float]:
     return ("positive" if score > 0 else "negative"), round(min(0.99, 0.6 + 0.13 * abs(score)), 2)
 
 
+#: Labels that mean a mood, beside its own name.
+_MOODS = {
+    "positive": words("good great happy satisfied like praise"),
+    "negative": words("bad poor unhappy dissatisfied dislike complaint"),
+    "neutral": words("mixed"),
+}
 _LISTED = re.compile(
     r"(?:one of|either|into|as|labels|categories|classes|options|between|choose(?: from)?|among)\b[^:\n(]{0,40}?"
     r"[:(]?\s*(?P<list>(?:[\"'`*]?[A-Za-z][\w /&-]{0,30}[\"'`*]?\s*(?:,|/|\||\bor\b|\band\b)\s*)+(?:or |and )?"
@@ -95,15 +101,25 @@ def listed(instruction: str) -> list[str]:
     return [p for p in dict.fromkeys(part.strip(" \"'`*.:()") for part in parts) if p]
 
 
+def _feeling(label: str) -> str:
+    """Which of the three moods a label means, if it means one."""
+    name = label.lower()
+    for kind, others in _MOODS.items():
+        if name.startswith(kind[:3]) or name in others:
+            return kind
+    return ""
+
+
 def choose(labels: Sequence[str], text: str) -> str:
     """The label that fits a text best; always the same one for the same text.
 
     >>> choose(["billing", "technical", "other"], "I was charged twice, please refund me")
     'billing'
+    >>> choose(["good", "bad"], "Good or bad? Broke on day two, terrible.")
+    'bad'
     """
-    feelings = {"positive": 0, "negative": 0, "neutral": 0}
-    by_feeling = {label: kind for label in labels for kind in feelings if label.lower().startswith(kind[:3])}
-    if len(by_feeling) >= 2:
+    by_feeling = {label: kind for label in labels if (kind := _feeling(label))}
+    if len(set(by_feeling.values())) >= 2:
         mood = sentiment(text)[0]
         for label, kind in by_feeling.items():
             if kind == mood:

@@ -144,7 +144,34 @@ def _json(brief: Brief) -> Draft:
 # -- longer ones ------------------------------------------------------------------------------
 
 
+def _table(text: str) -> Draft | None:
+    """What a Markdown table holds, in words: its rows, its columns, and from what to what its numbers go."""
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
+    if len(lines) < 3 or set(lines[1]) - set("|-: "):
+        return None
+    head, _, *rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    names = [re.sub(r" \([\w\[\], ]+\)$", "", name) for name in head]
+    told = []
+    for at, name in enumerate(names):
+        values = [
+            row[at] for row in rows if at < len(row) and row[at].lower() not in ("", "nan", "none", "nat")
+        ]
+        if values and all(re.fullmatch(r"-?[\d,]*\.?\d+", value) for value in values):
+            numbers = sorted(float(value.replace(",", "")) for value in values)
+            told.append(f"- `{name}` goes from {numbers[0]:,.10g} to {numbers[-1]:,.10g}.")
+        elif values:
+            kinds = list(dict.fromkeys(values))
+            told.append(f"- `{name}`: {', '.join(kinds[:3])}{', …' if len(kinds) > 3 else ''}.")
+    held = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+    return Draft(
+        f"In short: a table of {held}, with {', '.join(f'`{name}`' for name in names)}.",
+        "**What is in it**\n\n" + "\n".join(told),
+    )
+
+
 def _summary(brief: Brief) -> Draft | None:
+    if (table := _table(brief.material)) is not None:
+        return table
     if brief.material == brief.text.strip() and len(brief.text.split()) < 25:
         return None
     sentences = [

@@ -58,6 +58,28 @@ def book(ledger):
     return accounts(ledger, budgets=lambda: BUDGETS, session=lambda: "s")
 
 
+# -- few days ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["cost", "tokens", "status"])
+def test_a_single_day_is_one_bar_among_room_for_more_and_its_axis_names_the_day_alone(ledger, kind):
+    add(ledger, model="m", cost="0.5", at=NOON)
+    made = accounts(ledger).plot(kind, freq="D")
+    first, last = made.layout.xaxis.range
+    day = made.table["day"].iloc[0]
+    assert (last - first).days == 7
+    assert day - first == last - day
+    assert [str(each)[:10] for each in made.layout.xaxis.tickvals] == [str(day)[:10]]
+
+
+def test_a_week_and_more_of_days_lies_along_the_axis_as_it_comes(ledger):
+    for number in range(8):
+        add(ledger, model="m", cost="0.5", at=NOON - timedelta(days=number))
+    axis = accounts(ledger).plot("cost", freq="D").layout.xaxis
+    assert axis.range is None
+    assert axis.tickvals is None
+
+
 # -- every plot -----------------------------------------------------------------------------------
 
 

@@ -74,6 +74,7 @@ def test_a_replay_adds_no_tokens_and_no_line_of_its_own(kernel):
 
 def test_a_budget_is_set_shown_and_lifted(kernel):
     assert "day" in shown(kernel, "budget 2/day")
+    assert "Simulated calls don't count" in shown(kernel, "budget")
     assert kernel.value("[str(b.limit) for b in llmkit.default_session().budgets]") == ["2"]
     assert "session" in shown(kernel, "budget 5 per session")
     shown(kernel, "budget off session")

@@ -94,6 +94,19 @@ def test_a_capital_that_is_not_known_is_no_reason_to_list_others(prompt) -> None
     assert "| Country |" not in said(prompt)
 
 
+def test_a_table_is_summed_up_by_its_rows_columns_and_numbers() -> None:
+    told = said(
+        "Summarise this table:\n\n| shop (str) | sold (int64) |\n| --- | --- |\n| Oslo | 3 |\n| Bergen | 12 |"
+    )
+    assert told.startswith("In short: a table of 2 rows, with `shop`, `sold`.")
+    assert "`sold` goes from 3 to 12." in told
+
+
+def test_good_is_told_from_bad_by_the_text_and_not_by_the_question() -> None:
+    assert choose(["good", "bad"], "Classify as good or bad: Broke on day two, terrible.") == "bad"
+    assert choose(["good", "bad", "mixed"], "Great in rain, love it.") == "good"
+
+
 def test_the_characters_differ() -> None:
     texts = {name: said("Why is the sky blue?", name) for name in MODELS}
     assert len(texts["sim/swift"]) < len(texts["sim/sage"]) < len(texts["sim/scholar"])
