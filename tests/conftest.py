@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# The same examples every time, however long they take: what new ones find belongs to whoever looks for it, and not
+# to whoever happens to change something. ``--hypothesis-profile=default`` looks for new ones.
+hypothesis.settings.register_profile(
+    "the same for all",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("the same for all")
 
 NO_PROXY = "127.0.0.1,localhost,::1"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")

@@ -16,6 +16,10 @@ from llmkit.core import errors as e
 #: After the answer is known to be whole, how long to wait for what may follow (its usage).
 DRAIN_SECONDS = 1.0
 
+#: A look that comes later than this was held up with its thread, and so was whatever has come meanwhile: that is read
+#: before anybody is said to have been silent.
+_LATE_SECONDS, _CATCH_UP_SECONDS = 0.05, 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -43,6 +47,7 @@ class Watch:
         self._draining = False
         self._timeout = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self.drained = False
 
     def heard(self) -> None:
@@ -89,11 +94,13 @@ class Watch:
     def _look(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        left = self._heard + self._limit - self._loop.time()
-        if left <= 0:
-            self._timeout.reschedule(self._loop.time())
+        now = self._loop.time()
+        left = self._heard + self._limit - now
+        if left <= 0 and now - self._due < _LATE_SECONDS:
+            self._timeout.reschedule(now)
         else:
-            self._timer = self._loop.call_later(left, self._look)
+            self._due = now + (left if left > 0 else _CATCH_UP_SECONDS)
+            self._timer = self._loop.call_at(self._due, self._look)
 
     def _silence(self) -> e.LLMKitError:
         if self._talking:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -23,6 +24,9 @@ from llmkit.sim.script import Script
 from llmkit.sim.service import Service, Settings, read_pace
 
 _BACKLOG = 1024
+#: A new connection is accepted in one turn of the loop, made in the next, read in a third and answered in a fourth.
+_TURNS = 6
+_LOOK_UP = 0.1
 _RUNNING: weakref.WeakSet[Simulator] = weakref.WeakSet()
 
 
@@ -158,8 +162,9 @@ class Simulator:
         """How many requests asked for an answer, refused ones included."""
         return self._journal.attempts
 
-    def settled(self, timeout: float = 5.0) -> list[Seen]:
-        """Wait until no request is being answered; the journal."""
+    def settled(self, timeout: float = 30.0) -> list[Seen]:
+        """Wait until no request is being answered, nor one that was sent waits to be read; the journal."""
+        self._catch_up(timeout)
         return self._journal.settled(timeout)
 
     def script(self, script: Script) -> Simulator:
@@ -172,13 +177,35 @@ class Simulator:
         return self
 
     def reset(self) -> Simulator:
-        """Forget script, journal, prompt caches and the counts of faults."""
+        """Forget script, journal, prompt caches and the counts of faults; what was sent before is forgotten, too."""
+        self._catch_up(30.0)
         self._service.forget()
         self._journal.clear()
         return self
 
     def __repr__(self) -> str:
         return f"<Simulator {self.url if self.running else 'stopped'}, {self.attempts} attempts>"
+
+    def _catch_up(self, seconds: float) -> None:
+        """Have everything read that has reached the sockets: a client that left at once is heard late otherwise."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None or thread is threading.current_thread():
+            return
+        caught_up = threading.Event()
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+            else:
+                caught_up.set()
+
+        try:
+            loop.call_soon_threadsafe(turn, _TURNS)
+        except RuntimeError:  # it has been stopped meanwhile
+            return
+        until = time.monotonic() + seconds
+        while not caught_up.wait(_LOOK_UP) and thread.is_alive() and time.monotonic() < until:
+            pass
 
     # -- on the thread ------------------------------------------------------------------------
 

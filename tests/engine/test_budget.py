@@ -341,7 +341,7 @@ def test_a_stopped_call_gives_back_what_it_held_and_counts_its_estimate(session:
     for event in stream:
         if isinstance(event, llmkit.Text):
             break
-    assert stream._settled.wait(5)
+    assert stream.settled(30)
     assert budget is not None
     assert budget.held == 0
     assert 0 < budget.spent < Decimal("0.05")

@@ -136,7 +136,7 @@ def test_a_stopped_answer_is_never_kept(session: llmkit.Session) -> None:
     for event in stream:
         if isinstance(event, Text):
             stream.stop()
-    assert stream._settled.wait(5)
+    assert stream.settled(30)
     assert len(session.cache or ()) == 0
 
 

@@ -15,9 +15,10 @@ from llmkit.core import errors as e
 
 
 def test_f1_a_refused_connection_is_tried_twice_more_and_costs_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:  # so nobody else listens there
+        taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    error, told = attempted(f"http://127.0.0.1:{port}")
+        error, told = attempted(f"http://127.0.0.1:{port}")
     assert type(error) is e.ConnectError
     assert f"127.0.0.1:{port}" in str(error)
     assert [(row["status"], row["cost"]) for row in told] == [("error", "0")] * 3

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import time
 from decimal import Decimal
 
 import pytest
-from asking import MODEL, WIRES, Scripted, failure, provider, rows, session
+from asking import MODEL, WIRES, Scripted, failure, heard, provider, rows, session
 
 import llmkit
 from llmkit.core import errors as e
@@ -109,7 +110,7 @@ def test_f62_a_clock_that_jumps_makes_no_negative_times(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, clock = session(sim.url, "chat"), time.time
-    moments = iter([clock() + 86_400, *[clock() - 86_400] * 1000])
+    moments = itertools.chain([clock() + 86_400], itertools.repeat(clock() - 86_400))
     monkeypatch.setattr(time, "time", lambda: next(moments))
     reply = here.ask("hello", model=MODEL)
     monkeypatch.undo()
@@ -120,7 +121,7 @@ def test_f62_a_clock_that_jumps_makes_no_negative_times(
 
 def test_f63_without_a_price_the_cost_is_unknown_and_not_zero() -> None:
     def talk(client: socket.socket) -> None:
-        client.recv(65536)
+        heard(client)
         body = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}'
         client.sendall(
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
@@ -138,7 +139,7 @@ def test_f63_without_a_price_the_cost_is_unknown_and_not_zero() -> None:
 
 def test_f64_the_providers_own_figure_counts_and_a_gap_to_the_list_is_told() -> None:
     def talk(client: socket.socket) -> None:
-        client.recv(65536)
+        heard(client)
         body = b'{"model":"gpt-5","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":1000,"cost":0.5}}'
         client.sendall(
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)

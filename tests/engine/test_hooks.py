@@ -83,7 +83,7 @@ def test_a_stop_and_a_refusal_are_told_as_errors(session: llmkit.Session) -> Non
     for event in stream:
         if isinstance(event, Text):
             stream.stop()
-    assert stream._settled.wait(5)
+    assert stream.settled(30)
     with llmkit.budget("0.0001"), pytest.raises(BudgetExceeded):
         session.ask("hello", model="here/swift", max_tokens=1000)
     errors = [type(error) for kind, _, error in heard.news if kind == "error"]
@@ -193,8 +193,8 @@ def test_the_log_has_one_line_a_call_without_a_word_of_it(
 ) -> None:
     with caplog.at_level(logging.DEBUG, "llmkit"):
         reply = session.ask(PROMPT, model="here/swift", system="the plum system")
-    [line] = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO and r.name == "llmkit"]
-    assert "here/swift" in line
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO and r.name == "llmkit"]
+    [line] = [said for said in told if "here/swift" in said]  # the ends of others' calls may come just now
     assert f"{reply.usage.output} out" in line
     assert "marmalade" not in caplog.text
     assert "plum" not in caplog.text

@@ -69,19 +69,19 @@ async def test_one_that_is_cancelled_in_the_moment_it_is_admitted_gives_its_plac
 async def test_a_pause_holds_everybody_and_ends() -> None:
     limiter = Limiter()
     loop = asyncio.get_running_loop()
-    limiter.pause(0.05)
     began = loop.time()
+    limiter.pause(0.05)
     async with limiter.slot():
-        assert loop.time() - began >= 0.05
+        assert loop.time() - began > 0.049  # a loop's clock has its grain
 
 
 async def test_headers_that_say_nothing_is_left_pause_it() -> None:
     limiter = Limiter()
     loop = asyncio.get_running_loop()
-    limiter.learn({"requests": {"remaining": 0, "reset": 0.05}})
     began = loop.time()
+    limiter.learn({"requests": {"remaining": 0, "reset": 0.05}})
     async with limiter.slot():
-        assert loop.time() - began >= 0.05
+        assert loop.time() - began > 0.049
 
 
 def test_a_bucket_lets_a_minutes_worth_through_at_once_and_then_a_steady_flow() -> None:

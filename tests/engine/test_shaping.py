@@ -171,15 +171,16 @@ def test_a_flow_can_not_be_throttled_to_nothing(session) -> None:
 # -- a slow reader --------------------------------------------------------------------------------
 
 
-def still(simulator: Simulator) -> int:
-    """The bytes sent of an answer, once they have stopped growing."""
-    before, until = -1, time.monotonic() + 30
+def still(simulator: Simulator, stream: llmkit.Stream) -> int:
+    """The bytes sent of an answer, once so much waits to be read that they have stopped growing."""
+    before, same, until = -1, 0, time.monotonic() + 60
     while time.monotonic() < until:
         now = simulator.requests[-1].bytes_sent if simulator.requests else -1
-        if now == before and now > 0:
+        same = same + 1 if now == before and stream._channel.waiting > MOST_WAITING else 0
+        if same == 3:
             return now
         before = now
-        time.sleep(0.3)
+        time.sleep(0.2)
     raise AssertionError("The server goes on sending.")
 
 
@@ -189,7 +190,7 @@ def test_for_a_reader_that_does_not_read_the_server_waits_and_then_goes_on(sessi
     model = f"here/bench:tokens={tokens},rate=0,ttft=0"
     simulator.reset()
     stream = session.stream("Much.", model=model, max_tokens=tokens, **more)
-    sent = still(simulator)
+    sent = still(simulator, stream)
     waiting = stream._channel.waiting
     assert MOST_WAITING < waiting < 3 * MOST_WAITING
     reply = stream.reply()
@@ -199,7 +200,7 @@ def test_for_a_reader_that_does_not_read_the_server_waits_and_then_goes_on(sessi
 
 def test_stop_works_while_the_server_waits(session, simulator) -> None:
     stream = session.stream("Much.", model="here/bench:tokens=80000,rate=0,ttft=0", max_tokens=80_000)
-    still(simulator)
+    still(simulator, stream)
     stream.stop()
     with pytest.raises(llmkit.errors.Aborted):
         stream.reply()
@@ -207,11 +208,11 @@ def test_stop_works_while_the_server_waits(session, simulator) -> None:
 
 def test_a_slow_reader_is_no_silence_of_the_model(simulator) -> None:
     here = {"type": "openai", "api": "chat", "base_url": simulator.url + "/v1", "api_key": "k" * 9}
-    session = llmkit.Session({"providers": {"here": here}, "timeouts": {"idle": 1.0}})
+    session = llmkit.Session({"providers": {"here": here}, "timeouts": {"idle": 2.0}})
     simulator.reset()
     stream = session.stream("Much.", model="here/bench:tokens=80000,rate=0,ttft=0", max_tokens=80_000)
-    still(simulator)
-    time.sleep(1.3)
+    still(simulator, stream)
+    time.sleep(2.3)
     stream.stop()  # how fast the kernel opens a window that was shut is not for a test to say
     with pytest.raises(llmkit.errors.Aborted):
         stream.reply()

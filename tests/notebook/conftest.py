@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kernel import Kernel
-from lab import FLAGS, SCREENSHOTS, Lab
+from lab import FLAGS, PATIENCE, SCREENSHOTS, Lab
 
 DATA = Path(__file__).parent / "data"
 
@@ -157,9 +157,10 @@ def browser(chromium: str) -> Iterator[Any]:
     """One Chromium for a file of tests; every notebook is opened in a context of its own. It ends with the
     file: while it lives, Playwright's event loop counts as running, and no coroutine can be tested."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ModuleNotFoundError:
         pytest.skip("playwright is not installed (pip install playwright)")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
         yield running

@@ -77,12 +77,21 @@ class Kernel:
     """One kernel with llmkit on its path."""
 
     def __init__(self, environment: dict[str, str], python: str = sys.executable) -> None:
-        self.manager = KernelManager()
-        self.manager._kernel_spec = KernelSpec(argv=[python, *LAUNCH], display_name="test", language="python")
-        self.manager.start_kernel(env={**environment, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""})
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        for tries_left in (2, 1, 0):
+            self.manager = KernelManager()
+            self.manager._kernel_spec = KernelSpec(
+                argv=[python, *LAUNCH], display_name="test", language="python"
+            )
+            self.manager.start_kernel(env={**environment, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""})
+            self.client = self.manager.client()
+            self.client.start_channels()
+            try:
+                self.client.wait_for_ready(timeout=120)
+                break
+            except RuntimeError:  # its ports are chosen before it takes them: another program was quicker
+                self.close()
+                if not tries_left:
+                    raise
         self._seen: dict[str, list[dict[str, Any]]] = {}
         self._replies: dict[str, dict[str, Any]] = {}
 

@@ -13,7 +13,6 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import nbformat
@@ -29,6 +28,8 @@ FLAGS = [
 ]
 #: Where to keep screenshots; read here, because every test runs without the developer's settings.
 SCREENSHOTS = os.environ.get("LLMKIT_SCREENSHOTS")
+#: Milliseconds that a page may take: nothing that is waited for takes a second, and a busy machine takes its time.
+PATIENCE = 90_000
 IDLE = (
     "() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.getAttribute('data-status') === 'idle'"
 )
@@ -61,56 +62,61 @@ class Lab:
         self.home = home
         self.books = home / "books"
         self.books.mkdir()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         places = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}  # fmt: skip
         for plugin, settings in SETTINGS.items():
             file = home / "jupyter_config_dir" / "lab" / "user-settings" / "@jupyterlab" / plugin
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(settings))
         self.log = (home / "lab.log").open("wb")
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
-                *(f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.books}"),
-                *("--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"),
-                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-                "--LabApp.news_url=",
-            ],
-            env={**environment, **places, "PYTHONPATH": str(ROOT)},
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.url = f"http://127.0.0.1:{self.port}"
         self._opener = build_opener(ProxyHandler({}))
-        self._wait()
+        for _ in range(3):  # its port is chosen before it takes it: another program may be quicker
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            self.url = f"http://127.0.0.1:{self.port}"
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+                    *(f"--port={self.port}", "--ServerApp.port_retries=0"),
+                    *(f"--ServerApp.root_dir={self.books}", "--IdentityProvider.token="),
+                    "--ServerApp.disable_check_xsrf=True",
+                    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                    "--LabApp.news_url=",
+                ],
+                env={**environment, **places, "PYTHONPATH": str(ROOT)},
+                stdout=self.log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            if self._up():
+                return
+        raise TimeoutError((home / "lab.log").read_text()[-2000:])
 
     def connected(self) -> bool:
         """Has a page's kernel begun, and is the page listening to it?"""
         try:
             kernels = self.kernels()
-        except URLError:  # a kernel that is just being made can make the list fail
+        except OSError:  # a kernel that is just being made can make the list fail, or come late
             return False
         return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
     def kernels(self) -> list[dict[str, Any]]:
         """The kernels that run."""
-        with self._opener.open(f"{self.url}/api/kernels", timeout=5) as answer:
+        with self._opener.open(f"{self.url}/api/kernels", timeout=60) as answer:
             return json.load(answer)
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
+    def _up(self) -> bool:
+        """Wait until it answers; did it?"""
+        deadline = time.monotonic() + 120
+        while self.process.poll() is None and time.monotonic() < deadline:
             try:
-                self._opener.open(f"{self.url}/api/status", timeout=2).close()
-            except (URLError, OSError):
-                assert self.process.poll() is None, (self.home / "lab.log").read_text()[-2000:]
+                self._opener.open(f"{self.url}/api/status", timeout=10).close()
+            except OSError:
                 time.sleep(0.2)
             else:
-                return
-        raise TimeoutError((self.home / "lab.log").read_text()[-2000:])
+                return self.process.poll() is None
+        self._end()
+        return False
 
     def theme(self, name: str) -> None:
         """Light or Dark, from the next page on."""
@@ -119,20 +125,29 @@ class Lab:
 
     def rest(self) -> None:
         """End all kernels, so that the next notebook has the machine for itself."""
-        with self._opener.open(f"{self.url}/api/sessions", timeout=5) as answer:
+        with self._opener.open(f"{self.url}/api/sessions", timeout=60) as answer:
             sessions = json.load(answer)
         for session in sessions:
             end = Request(f"{self.url}/api/sessions/{session['id']}", method="DELETE")
-            self._opener.open(end, timeout=15).close()
+            self._opener.open(end, timeout=60).close()
+
+    def interrupt(self) -> None:
+        """Interrupt all kernels, as the toolbar does, and touch no page."""
+        for kernel in self.kernels():
+            ask = Request(f"{self.url}/api/kernels/{kernel['id']}/interrupt", data=b"", method="POST")
+            self._opener.open(ask, timeout=60).close()
 
     def close(self) -> None:
+        self._end()
+        self.log.close()
+
+    def _end(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(15)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.log.close()
 
 
 class Book:
@@ -150,12 +165,12 @@ class Book:
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
         page.goto(f"{lab.url}/doc/tree/{name}?reset", wait_until="domcontentloaded")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=40_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
         if not kernel:
             page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click()
             page.wait_for_selector(".jp-Dialog", state="detached")
             return
-        for _ in range(300):
+        for _ in range(900):
             if lab.connected():
                 break
             page.wait_for_timeout(100)
@@ -174,7 +189,7 @@ class Book:
         found = (re.search(rb'"msg_type": ?"(\w+)"', frame) for frame in self.frames)
         return sum(kind is not None and kind[1].decode() in kinds for kind in found)
 
-    def wait_idle(self, milliseconds=40_000):
+    def wait_idle(self, milliseconds=120_000):
         self.page.wait_for_function(IDLE, timeout=milliseconds)
 
     def cell(self, at):
@@ -186,7 +201,7 @@ class Book:
         for _ in range(10):
             self.cell(at).locator(".cm-content").first.click()
             self.page.keyboard.press("Control+Enter")
-            for _ in range(20):
+            for _ in range(50):
                 if self.prompt(at) != before:
                     return
                 self.page.wait_for_timeout(100)
@@ -209,7 +224,7 @@ class Book:
         self.page.keyboard.press("Escape")
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
-        self.page.wait_for_function(f"() => !({IDLE})()", timeout=20_000)
+        self.page.wait_for_function(f"() => !({IDLE})()", timeout=60_000)
 
     def finish(self, at):
         while "*" in self.prompt(at):
@@ -223,13 +238,13 @@ class Book:
         before = self.path.stat().st_mtime_ns
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             self.page.wait_for_timeout(200)
             text = self.path.read_text("utf-8")
             if self.path.stat().st_mtime_ns != before and text.endswith("}\n"):  # the server is done writing
-                break
-        return nbformat.read(self.path, as_version=4)
+                return nbformat.reads(text, as_version=4)
+        raise TimeoutError("the notebook was not saved")
 
 
 @contextmanager
@@ -251,6 +266,7 @@ def reopened(browser, lab, name="book.ipynb", trap="", *, kernel=True):
         book.metadata = {"kernelspec": {"name": "gone", "display_name": "Gone", "language": "gone"}}
         nbformat.write(book, lab.books / name)
     context = browser.new_context(viewport={"width": 1180, "height": 900})
+    context.set_default_timeout(PATIENCE)
     context.add_init_script(trap)
     page = context.new_page()
     try:

@@ -31,6 +31,12 @@ def begun(kernel, code, cell="page-cell"):
     return sent, kernel.finish(sent)
 
 
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+
+
 def settle(kernel, sent, ran, holding):
     """What the cell's output holds at last; updates come after the cell has ended."""
     deadline = time.monotonic() + PATIENCE
@@ -48,9 +54,7 @@ def test_a_second_cell_runs_while_the_first_one_streams(kernel):
     assert ran.of("execute_result") == []
     assert kernel.value("job.done, job.state") == (False, "running")
     first = kernel.value("len(job.text)")
-    deadline = time.monotonic() + PATIENCE
-    while kernel.value("len(job.text)") <= first:
-        assert time.monotonic() < deadline
+    until(lambda: kernel.value("len(job.text)") > first)
     assert "running" in kernel.run("job").outputs[0]["text/plain"]
     assert len(updates_of(kernel, sent)) > 0
     kernel.run("job.stop()")
@@ -108,9 +112,10 @@ def test_what_runs_is_listed_and_stopped(kernel):
 
 def test_its_turn_joins_the_conversation_when_it_ends_and_takes_none_away(kernel):
     kernel.run("%llm reset")
-    begun(kernel, "%%llm sim/bench:tokens=3,rate=0,ttft=1500 --bg -o job\nThe slow one.", "slow")
+    begun(kernel, f"%%llm {ENDLESS} --bg -o job\nThe slow one.", "slow")
+    until(lambda: kernel.value("job.text"))
     kernel.run("%%llm sim/swift -q\nThe quick one.", "quick")
-    kernel.run("job.reply()")
+    kernel.run("job.stop()\njob.reply(60)")
     talk = kernel.run("%llm chat").outputs[0]["text/plain"]
     assert talk.index("The quick one.") < talk.index("The slow one.")
     kernel.run("%llm reset")
@@ -145,9 +150,7 @@ def test_the_end_of_the_kernel_stops_it(kernel_environment, tmp_path):
     try:
         one.run("%load_ext llmkit")
         begun(one, f"%%llm {ENDLESS} --bg -o job\nGo on.")
-        deadline = time.monotonic() + PATIENCE
-        while not one.value("job.text"):
-            assert time.monotonic() < deadline
+        until(lambda: one.value("job.text"))
         one.manager.shutdown_kernel(now=False)
     finally:
         one.close()

@@ -14,7 +14,7 @@ def test_an_answer_grows_in_its_cell_while_another_cell_runs(browser, lab, scree
     lab.theme("Light")
     cells = code(
         "%load_ext llmkit",
-        "%%llm sim/bench:tokens=6000,rate=100,ttft=0 --bg -o job\nTell me all about it.",
+        "%%llm sim/bench:tokens=60000,rate=100,ttft=0 --bg -o job\nTell me all about it.",
         "print('the second cell ran,', job.state)",
         "%llm bg",
         "%%llm sim/swift@status=401 --bg\nTell me.",

@@ -21,6 +21,8 @@ def words(text):
 
 
 def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(browser, lab, screenshots):
+    from playwright.sync_api import expect  # it is there if there is a browser
+
     lab.theme("Light")
     ask = f"cmp = llmkit.compare('Tell me.', ['sim/sage', '{LONG}', '{ENDLESS}', '{BROKEN}'], block=False)"
     tell = (
@@ -35,7 +37,6 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
         body = pane.nth(1).locator(".llmkit-cmp-body")
         page.wait_for_function(
             "() => { const b = document.querySelectorAll('.llmkit-cmp-body')[1]; return b && b.scrollTop > 200 }",
-            timeout=30_000,
         )
         page.screenshot(path=screenshots / "compare-streaming.png")
 
@@ -44,9 +45,9 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
         assert book.cell(2).locator(".jp-OutputArea-output").inner_text() == "42"
         assert page.evaluate(GOING)
         page.get_by_role("button", name=f"Stop: {ENDLESS}").click()
-        pane.nth(2).get_by_text("■ stopped").wait_for(timeout=20_000)
-        assert pane.nth(1).get_attribute("data-status") == "running"
-        page.wait_for_function(DONE, timeout=30_000)
+        pane.nth(2).get_by_text("■ stopped").wait_for()
+        assert pane.nth(1).get_attribute("data-status") in ("running", "ok"), "the others are left alone"
+        page.wait_for_function(DONE)
         page.wait_for_timeout(300)
         assert body.evaluate("node => node.scrollTop") == 60
         book.run(3)
@@ -57,16 +58,16 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
 
         page.get_by_role("button", name="Keep in a variable: sim/sage").click()
         page.keyboard.press("Enter")
-        page.get_by_text("sim/sage is in best").wait_for(timeout=10_000)
+        page.get_by_text("sim/sage is in best").wait_for()
         page.get_by_role("button", name="Hide who wrote what until there is a vote").click()
-        page.locator(".llmkit-cmp").get_by_text("Answer A", exact=True).first.wait_for(timeout=10_000)
+        page.locator(".llmkit-cmp").get_by_text("Answer A", exact=True).first.wait_for()
         output = book.cell(1).locator(".jp-OutputArea-child").first
         hidden = output.evaluate("node => node.outerHTML")
         assert [name for name in ("sage", "bench", "TTFT", "$0") if name in hidden] == []
         page.screenshot(path=screenshots / "compare-blind.png")
         at = next(n for n in range(4) if "simulated model" in pane.nth(n).inner_text())
         page.keyboard.press(str(at + 1))
-        pane.nth(at).get_by_text("★ voted best").wait_for(timeout=10_000)
+        pane.nth(at).get_by_text("★ voted best").wait_for()
         assert "sim/sage" in pane.nth(at).inner_text()
         book.run(4)
         said = book.cell(4).locator(".jp-OutputArea-output").inner_text()
@@ -77,10 +78,10 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
         )
         page.set_viewport_size({"width": 640, "height": 900})
         tabs = page.locator(".llmkit-cmp-tabs").get_by_role("tab")
-        tabs.first.wait_for(timeout=10_000)
-        assert page.locator(".llmkit-cmp-pane:visible").count() == 1
+        tabs.first.wait_for()
+        expect(page.locator(".llmkit-cmp-pane:visible")).to_have_count(1)
         tabs.nth(2).click()
-        assert pane.nth(2).is_visible()
+        pane.nth(2).wait_for()
         page.screenshot(path=screenshots / "compare-narrow.png")
         saved = book.save()
     (kept,) = saved.cells[1].outputs
@@ -94,25 +95,26 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
 
 
 def test_many_prompts_are_a_table_that_the_keyboard_walks(browser, lab, screenshots):
+    from playwright.sync_api import expect  # it is there if there is a browser
+
     lab.theme("Dark")
     ask = "grid = llmkit.compare([f'Question {n}?' for n in range(6)], ['sim/swift', 'sim/sage'], max_concurrency=4, blind=True)"
     with opened(browser, lab, code("import llmkit", ask), "matrix.ipynb") as book:
         page = book.page
         book.run(0)
         book.start(1)
-        page.wait_for_selector(".llmkit-cmp-mark[data-status=ok]", timeout=30_000)
+        page.wait_for_selector(".llmkit-cmp-mark[data-status=ok]")
         page.screenshot(path=screenshots / "compare-matrix-streaming.png")
         book.finish(1)
         page.locator(".llmkit-cmp-mark").first.click()
         for _ in range(3):
             page.keyboard.press("ArrowDown")
-        page.locator(".llmkit-cmp-label", has_text="Question 3?").wait_for(timeout=10_000)
+        page.locator(".llmkit-cmp-label", has_text="Question 3?").wait_for()
         page.wait_for_function(
             "() => document.querySelector('.llmkit-cmp-body').innerText.includes('Question 3')",
-            timeout=10_000,
         )
-        assert page.locator("tr[aria-selected=true]").inner_text().startswith("Question 3?")
-        assert page.locator(".llmkit-cmp-mark[data-status=ok]").count() == 12
+        expect(page.locator("tr[aria-selected=true]")).to_contain_text("Question 3?")
+        expect(page.locator(".llmkit-cmp-mark[data-status=ok]")).to_have_count(12)
         page.screenshot(path=screenshots / "compare-matrix.png")
 
         # One click, and from there vote after vote by key, though every step draws the answers anew.
@@ -134,5 +136,5 @@ def test_many_prompts_are_a_table_that_the_keyboard_walks(browser, lab, screensh
         book.save()
         page.goto(f"{lab.url}/doc/tree/matrix.ipynb?reset", wait_until="domcontentloaded")
         # The same kernel, another page: it lives on where it was.
-        page.locator(".llmkit-cmp-label", has_text="Question 3?").wait_for(timeout=60_000)
-        assert page.locator(".llmkit-cmp-mark[data-status=ok]").count() == 12
+        page.locator(".llmkit-cmp-label", has_text="Question 3?").wait_for()
+        expect(page.locator(".llmkit-cmp-mark[data-status=ok]")).to_have_count(12)

@@ -127,7 +127,7 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
             book.start(2)
             book.page.wait_for_selector(".llmkit-pane .llmkit-stop")
             book.page.wait_for_function(
-                "() => document.querySelector('.llmkit-pane').innerText.includes('alert(1)')", timeout=60_000
+                "() => document.querySelector('.llmkit-pane').innerText.includes('alert(1)')",
             )
             book.page.screenshot(path=screenshots / "hostile-pane.png")
             streaming = book.page.locator(".llmkit-pane").inner_text()
@@ -139,7 +139,7 @@ def test_no_payload_runs_or_loads_anything_live_reopened_or_exported(browser, la
             living = book.page.locator(".llmkit-cmp").first
             assert "alert(1)" in living.locator(".llmkit-cmp-body").first.inner_text()
             living.get_by_text("Differences", exact=True).click()
-            living.locator(".llmkit-diff").wait_for(timeout=60_000)
+            living.locator(".llmkit-diff").wait_for()
             assert book.page.evaluate(FORBIDDEN) == []
             grid = book.page.locator(".llmkit-cmp").last
             assert grid.locator(".llmkit-cmp-mark").count() == 48

@@ -34,7 +34,7 @@ def test_a_cell_asks_before_a_tool_runs_and_keeps_what_came_of_it(browser, lab, 
         page.wait_for_selector(QUESTION)
         page.screenshot(path=screenshots / "asks.png")
         assert 'Run get_weather(city="Oslo", days=2)?' in page.locator(".jp-Stdin-prompt").last.inner_text()
-        assert "waits for your answer" in page.locator(".llmkit-tool").first.inner_text()
+        page.locator(".llmkit-tool", has_text="waits for your answer").first.wait_for()
         page.keyboard.type("a")
         page.keyboard.press("Enter")
         page.wait_for_selector(".llmkit-footer")

@@ -247,7 +247,7 @@ def test_looking_ends_with_the_dashboard(board, panel):
     assert panel.looks
     looking = board.looking
     board.close()
-    looking.join(10)
+    looking.join(60)
     assert not looking.is_alive()
 
 

@@ -22,7 +22,7 @@ def test_an_answer_streams_into_one_output(kernel):
     ran = kernel.run(f"%%llm {STEADY}\nHello?")
     assert ran.status == "ok"
     assert len(ran.of("display_data")) == 1
-    assert 2 <= len(ran.of("update_display_data")) <= 40
+    assert 1 <= len(ran.of("update_display_data")) <= 40
     assert ran.of("execute_result") == []
     (shown,) = ran.outputs
     assert kernel.value("_llm.text") in shown["text/plain"]
@@ -319,7 +319,7 @@ def test_where_no_page_hears_a_widget_as_in_colab_the_answer_grows_as_html_and_i
     finally:
         kernel.run("del sys.modules['google.colab']")
     assert ran.of("comm_open") == []
-    assert len(ran.of("update_display_data")) > 5
+    assert len(ran.of("update_display_data")) > 1
     (shown,) = ran.outputs
     assert set(shown) == {"text/plain", "text/markdown", "text/html"}
 

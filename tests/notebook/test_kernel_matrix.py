@@ -179,7 +179,7 @@ def test_a_tool_asks_and_a_question_ends_with_its_answer(kernel):
     kernel.answer("y")
     assert kernel.finish(cell).status == "ok"
     assert kernel.value("_llm.text") == "Warm."
-    for line, way in (("", kernel.interrupt), ("--timeout 4", lambda: None)):
+    for line, way in (("", kernel.interrupt), ("--timeout 6", lambda: None)):
         cell = kernel.send(f"%%llm sim/sage --no-history -t look {line}\nThe weather?", stdin=True)
         kernel.asked()
         way()

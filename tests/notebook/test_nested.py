@@ -42,8 +42,8 @@ def test_the_cells_after_it_run_in_order_and_can_be_interrupted(kernel):
         kernel.run("async def main():\n    return 'pasted'\nprint(asyncio.run(main()))").stdout == "pasted\n"
     )
     assert kernel.run("await asyncio.sleep(0.01)\nprint('awaited')").stdout == "awaited\n"
-    cell = kernel.send("%%llm sim/sage:rate=20 --no-history\nA long story, please.")
-    kernel.wait_for(cell, "update_display_data", "")
+    cell = kernel.send("%%llm sim/bench:tokens=100000,rate=100,ttft=0 --no-history\nA long story, please.")
+    kernel.wait_for(cell, "update_display_data", "writing")
     kernel.interrupt()
     assert kernel.finish(cell).status == "error"
     assert kernel.value("(_llm.complete, 1 + 1)") == (False, 2)
