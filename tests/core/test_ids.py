@@ -3,6 +3,8 @@
 import os
 import random
 
+import pytest
+
 from llmkit.core.ids import fresh_id
 
 
@@ -18,6 +20,7 @@ def test_the_length_is_as_asked():
     assert {len(fresh_id(bits)) for bits in (48, 80, 128) for _ in range(500)} == {12, 20, 32}
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_draws_other_names_than_its_parent():
     read, write = os.pipe()
     child = os.fork()

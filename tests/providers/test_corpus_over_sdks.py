@@ -67,10 +67,10 @@ def replay() -> Iterator[str]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert up.wait(10)
+    assert up.wait(60)
     yield f"http://127.0.0.1:{ready[1]}"
     asyncio.run_coroutine_threadsafe(leave(), loop)
-    thread.join(10)
+    thread.join(60)
     loop.close()
 
 
