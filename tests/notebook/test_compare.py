@@ -255,7 +255,7 @@ class TestInAKernel:
         ran = kernel.run(f"cmp = llmkit.compare('Hello?', ['{STEADY}', '{QUICK}'])\ncmp")
         assert ran.status == "ok"
         assert len(ran.of("display_data")) == 1
-        assert 2 <= len(ran.of("update_display_data")) <= 40
+        assert 1 <= len(ran.of("update_display_data")) <= 40
         assert ran.of("execute_result") == []
         (shown,) = ran.outputs
         assert set(shown) == {"text/plain", "text/markdown", "text/html"}
@@ -279,6 +279,7 @@ class TestInAKernel:
         ran = kernel.run(f"cmp = llmkit.compare('Hello?', ['{ENDLESS}'], block=False)", cell="c1")
         assert ran.status == "ok"
         assert kernel.value("cmp.running") is True
+        kernel.run("import time\nwhile not cmp[0].text: time.sleep(0.01)")
         kernel.run("cmp.stop(); cmp.wait();")
         assert kernel.value("cmp[0].status") == "cancelled"
 

@@ -68,6 +68,7 @@ def test_in_the_background_other_cells_run_meanwhile(kernel):
     ran = kernel.run(f"%%llm --compare swift,{SLOW} --bg -o cmp\nGo on.", cell="c9")
     assert ran.status == "ok"
     assert kernel.value("cmp.running") is True
+    kernel.run("import time\nwhile not cmp[1].text: time.sleep(0.01)")
     kernel.run("cmp.stop(); cmp.wait();")
     assert kernel.value("cmp[1].status") == "cancelled"
 

@@ -73,11 +73,12 @@ def test_stopped_in_the_middle_it_goes_on_and_no_tool_runs_twice(here):
         ran.append(word)
         return "1"
 
-    agent = llmkit.Agent("here/tooler:rate=20", tools=[count], session=here)
+    agent = llmkit.Agent("here/tooler:rate=1", tools=[count], session=here)
     for event in agent.stream("Count the word kettle."):
         if isinstance(event, llmkit.Text):
             agent.stop()
     assert [message.role for message in agent.transcript][:3] == ["user", "assistant", "tool"]
+    agent.model = "here/tooler"
     assert agent.resume().reply().complete
     assert len(ran) == 1
     assert [message.role for message in agent.transcript] == ["user", "assistant", "tool", "assistant"]
@@ -175,7 +176,7 @@ def test_one_run_goes_at_a_time(here):
 
     def wait(city: str) -> str:
         """Wait."""
-        let_go.wait(10)
+        let_go.wait(60)
         return "done"
 
     agent = llmkit.Agent("here/tooler", tools=[wait], session=here)
