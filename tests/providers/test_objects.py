@@ -161,7 +161,7 @@ def test_stopping_ends_it_after_the_token_it_is_at(gguf: Path) -> None:
         stream.reply()
     Llama.gate.set()
     assert Llama.closed.wait(20)
-    assert Llama.tokens == 2  # the one that came, and the one it was at; not the third
+    assert Llama.tokens <= 2  # the one that came, and the one it was at, if it was at one; not the third
     assert caught.value.partial is not None
     assert caught.value.partial.text == "one"
 
