@@ -11,6 +11,7 @@ import atexit
 import contextvars
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -19,7 +20,10 @@ from typing import Any, ClassVar, TypeVar
 from llmkit.engine.pace import STARTS_A_TURN, new_loop
 from llmkit.providers.clients import Clients
 
-_GOODBYE_SECONDS = 0.5
+#: Leaving is over at once, mostly. Calls may take so long to settle their rows and close their sockets; the process waits
+#: a little longer for the thread, but not for one that some code holds up, and that so does not turn any more.
+_SETTLE_SECONDS, _GOODBYE_SECONDS, _HELD_UP_SECONDS = 4.0, 5.0, 1.0
+_BEAT_SECONDS = 0.1
 _NAME = "llmkit-io"
 T = TypeVar("T")
 
@@ -37,6 +41,7 @@ class IOThread:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: deque[tuple[Coroutine[Any, Any, None], contextvars.Context]] = deque()
         self._rung = False
+        self._beats = 0
         self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
         self._thread.llmkit_io = self  # type: ignore[attr-defined]  # see `_running_thread`
         self._thread.start()
@@ -104,7 +109,10 @@ class IOThread:
         if not self.alive:
             return
         self.call(self._finish)
-        self._thread.join(_GOODBYE_SECONDS)
+        until, heard = time.monotonic() + _GOODBYE_SECONDS, -1
+        while self._thread.is_alive() and self._beats != heard and time.monotonic() < until:
+            heard = self._beats
+            self._thread.join(_HELD_UP_SECONDS)
 
     def _begin(self) -> None:
         self._rung = False  # before the queue is emptied: whoever asks from here on wakes the loop anew
@@ -125,7 +133,12 @@ class IOThread:
             self.loop.close()
 
     def _finish(self) -> None:
+        self._beat()
         self.loop.create_task(self._leave())
+
+    def _beat(self) -> None:
+        self._beats += 1
+        self.loop.call_later(_BEAT_SECONDS, self._beat)
 
     async def _leave(self) -> None:
         while self._asked:
@@ -135,7 +148,7 @@ class IOThread:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=_GOODBYE_SECONDS / 2)
+            await asyncio.wait(tasks, timeout=_SETTLE_SECONDS)
         try:
             await self.clients.close()
         finally:
