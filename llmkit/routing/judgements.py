@@ -6,6 +6,7 @@ later counts. In it are names of models, counts and fingerprints, never a prompt
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -57,13 +58,14 @@ class Judgements:
     def add(self, verdict: Verdict) -> None:
         """Keep it. Where that can't be, it holds for this process, and that is said."""
         path = self.path
-        line = json.dumps(_plain(verdict), ensure_ascii=False) + "\n"
+        line = (json.dumps(_plain(verdict), ensure_ascii=False) + "\n").encode()
         with self._lock:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
                 try:
-                    os.write(handle, line.encode())
+                    if os.write(handle, _end(handle) + line) < len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 finally:
                     os.close(handle)
                 self._unwritten.pop(verdict.source, None)
@@ -97,6 +99,14 @@ class Judgements:
                 f"{odd} line{'s' if odd > 1 else ''} of {path} can't be read, and {'are' if odd > 1 else 'is'} left out."
             )
         return Verdicts(tuple(found.values()))
+
+
+def _end(handle: int) -> bytes:
+    """The end of a line that was not written whole (a full disk, a kernel that died), or nothing."""
+    if not os.fstat(handle).st_size:
+        return b""
+    os.lseek(handle, -1, os.SEEK_END)
+    return b"" if os.read(handle, 1) == b"\n" else b"\n"
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

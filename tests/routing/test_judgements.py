@@ -120,9 +120,10 @@ def test_a_line_that_is_broken_is_left_out_and_told(clean_environment):
     with mine.path.open("a") as file:
         file.write('{"source": "tw\n[]\n{"source": "x", "met": [], "shares": []}\n')
         file.write('{"source": "x", "met": [["a/x", "b/y", 1, 1e400]], "shares": {}}\n')
+        file.write('{"source": "cut off')
     mine.add(Verdict("three", met=(Met("a/x", "b/y", 0, 1),)))
     assert mine.all().of("a/x") == Judged(0.5, 2)
-    assert told == [f"4 lines of {mine.path} can't be read, and are left out."]
+    assert told == [f"5 lines of {mine.path} can't be read, and are left out."]
     assert all(json.loads(line) for line in mine.path.read_text("utf-8").splitlines() if '"at"' in line)
 
 
