@@ -16,6 +16,7 @@ from llmkit.core.events import Event
 from llmkit.jobs.pump import Errand, Watcher
 from llmkit.notebook import compare_acts, compare_page
 from llmkit.notebook.background import page_stays
+from llmkit.notebook.captured import is_captured, takes_no_updates
 from llmkit.notebook.compare_growing import Growing
 from llmkit.notebook.compare_layout import Pane, layout
 from llmkit.notebook.compare_page import ComparePage
@@ -28,7 +29,8 @@ from llmkit.notebook.compare_static import (
     pane_html,
     placed,
 )
-from llmkit.notebook.live import DisplayOutput, Mode, Output, is_captured, mode_of, wanted
+from llmkit.notebook.live import DisplayOutput, Mode, Output, mode_of, wanted
+from llmkit.notebook.pane import may_have_a_page
 from llmkit.notebook.safe import escape
 from llmkit.notebook.static import LINE, QUIET
 from llmkit.notebook.throttle import Throttle
@@ -51,8 +53,8 @@ Offer = Callable[[Callable[[Pane], Growing]], ComparePage | None]
 def display_for(comparison: Comparison, shell: Any, configured: str = "") -> Watcher:
     """The display of a comparison in a kernel, as configured or as ``LLMKIT_DISPLAY`` says."""
     mode = mode_of(configured)
-    if mode == "live" and is_captured(shell):
-        mode = "final"
+    if mode == "live" and (is_captured(shell) or (takes_no_updates(shell) and not may_have_a_page(shell))):
+        mode = "final"  # a page needs no updates
 
     def offer(growing: Callable[[Pane], Growing]) -> ComparePage | None:
         return compare_page.offer(comparison, shell, growing)

@@ -7,6 +7,7 @@ what a saved notebook shows without a kernel.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import weakref
 from dataclasses import replace
@@ -17,9 +18,10 @@ from llmkit.engine.whereabouts import cell_id, kernel_shell
 from llmkit.ledger import gallery
 from llmkit.notebook import dashboard_markup as markup
 from llmkit.notebook import dashboard_view as views
+from llmkit.notebook.captured import is_captured
 from llmkit.notebook.dashboard_panel import PAGE, Panel
 from llmkit.notebook.dashboard_view import FILTERS, Line, Table, View
-from llmkit.notebook.live import DisplayOutput, is_captured, mode_of
+from llmkit.notebook.live import DisplayOutput, mode_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,8 +139,12 @@ class Dashboard:
                 self._panel.mark_live(on)
             if on:
                 self._over = threading.Event()
+                within = contextvars.copy_context()  # so that a kernel knows whose cell it shows things in
                 self._looking = threading.Thread(
-                    target=self._keep_looking, args=(self._over,), name="llmkit-dashboard", daemon=True
+                    target=within.run,
+                    args=(self._keep_looking, self._over),
+                    name="llmkit-dashboard",
+                    daemon=True,
                 )
                 self._looking.start()
 

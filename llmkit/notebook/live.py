@@ -27,6 +27,7 @@ from llmkit.core.events import (
     ToolResult,
 )
 from llmkit.core.reply import Reply
+from llmkit.notebook.captured import takes_no_updates
 from llmkit.notebook.incremental import Incremental
 from llmkit.notebook.pane import Pane, offer
 from llmkit.notebook.rounds import Trail, called, on_a_line, used
@@ -181,7 +182,7 @@ class LiveAnswer:
             self._output.update(reply_bundle(reply, said, more))
             if self._pane is not None:
                 self._pane.close()
-        elif has_something(reply):
+        elif has_something(reply) or reply.complete:
             self._output.show(reply_bundle(reply, said, more))
 
     def pause(self, call: ToolCall, doing: str, *, asking: bool = False) -> None:
@@ -383,14 +384,9 @@ def answer_for(shell: Any, label: str, configured: str = "") -> LiveAnswer:
     mode = mode_of(configured)
     if not hasattr(shell, "kernel"):
         return LiveAnswer(label, mode=mode, terminal=to_stdout, spent=spending.after)
-    if mode == "live" and is_captured(shell):
+    if mode == "live" and takes_no_updates(shell):
         mode = "final"
     may = mode == "live" and wanted(configured) != "html"
     return LiveAnswer(
         label, mode=mode, offer=(lambda stop: offer(shell, stop)) if may else None, spent=spending.after
     )
-
-
-def is_captured(shell: Any) -> bool:
-    """Does ``%%capture`` collect outputs just now? It would keep every update."""
-    return type(shell.display_pub).__name__ == "CapturingDisplayPublisher"

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from llmkit.jobs.pump import Watcher
-from llmkit.notebook.live import DisplayOutput, Mode, Output, is_captured, mode_of
+from llmkit.notebook.captured import takes_no_updates
+from llmkit.notebook.live import DisplayOutput, Mode, Output, mode_of
 from llmkit.notebook.look import QUIET
 from llmkit.notebook.safe import escape
 from llmkit.notebook.throttle import Throttle
@@ -18,7 +19,7 @@ _FRAMES_PER_SECOND = 4
 def display_for(line: Callable[[], str], shell: Any) -> Watcher:
     """The line of a job in a kernel, as ``LLMKIT_DISPLAY`` says."""
     mode = mode_of()
-    return ProgressLine(line, mode="final" if mode == "live" and is_captured(shell) else mode)
+    return ProgressLine(line, mode="final" if mode == "live" and takes_no_updates(shell) else mode)
 
 
 class ProgressLine(Watcher):

@@ -279,6 +279,23 @@ def test_a_cell_that_runs_again_ends_what_it_has_shown_before_and_a_board_is_ali
     assert kernel.value(looks) == [False] * 3
 
 
+def test_what_a_live_one_shows_later_belongs_to_its_own_cell(kernel):
+    kernel.run(
+        "import llmkit.notebook.dashboard as dash\ndash._LOOK = 0.02\nbook = llmkit.sim.history(calls=20)"
+    )
+    shown = kernel.send("board = book.dashboard(live=True)\nboard", "cell-a")
+    kernel.finish(shown)
+    kernel.run(
+        "row = book.ledger.begin(call='c', attempt=1, session='s', provider='p', model='brand-new', simulated=True)\n"
+        "book.ledger.settle(row, status='ok')",
+        "cell-b",
+    )
+    try:
+        assert "brand-new" in str(kernel.wait_for(shown, "update_display_data", "brand-new"))
+    finally:
+        kernel.run("board.close()\ndash._LOOK = 2.0")
+
+
 # -- what is kept ---------------------------------------------------------------------------------
 
 

@@ -291,6 +291,17 @@ def test_under_capture_the_answer_is_captured_once(kernel):
     ]
 
 
+def test_in_a_widget_for_outputs_which_takes_no_updates_it_is_shown_once(kernel):
+    inside = "import ipywidgets, llmkit\nout = ipywidgets.Output()\nwith out:\n    {}"
+    for show in (f"reply = %llm -m {STEADY} Hello", f"grid = llmkit.compare('Hello', ['{STEADY}'])"):
+        ran = kernel.run(inside.format(show))
+        assert ran.of("update_display_data") == []
+        (shown,) = ran.outputs
+        assert set(shown) == {"text/plain", "text/markdown", "text/html"}
+    after = kernel.run(f"reply = %llm -m {STEADY} Hello")
+    assert len(after.of("update_display_data")) > 1
+
+
 def test_in_a_cell_with_await(kernel):
     ran = kernel.run(f"import asyncio\nawait asyncio.sleep(0)\nreply = %llm -m {QUICK} Hello\nreply.complete")
     assert ran.outputs[-1]["text/plain"] == "True"

@@ -130,6 +130,27 @@ def test_final_is_one_message_and_none_is_no_message():
     assert (len(nothing.shown), len(nothing.updates)) == (0, 0)
 
 
+def test_an_answer_without_words_is_shown_at_the_end_too_but_not_a_call_that_gave_nothing():
+    for ended, messages in ((reply(""), 1), (Reply(model="m", complete=False), 0)):
+        output = Recorder()
+        answer = LiveAnswer("m", mode="final", output=output)
+        answer.start()
+        answer.end(ended)
+        assert len(output.shown) == messages
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"), [(["Hm"], "1 word"), (["Let ", "me th", "ink\n", "about it"], "5 words")]
+)
+def test_thoughts_are_counted_in_words_however_they_come(pieces, told):
+    clock = Clock()
+    output = Recorder(clock)
+    answer = LiveAnswer("m", output=output, clock=clock)
+    answer.start()
+    answer.take([*map(Thinking, pieces), Text("So.")])
+    assert f"Thought for {told}<" in output.updates[-1][1]["text/html"]
+
+
 def test_thinking_attempts_and_tools_are_told_while_they_happen():
     clock = Clock()
     output = Recorder(clock)
