@@ -114,5 +114,6 @@ def show() -> int:
     if found.plain:
         click.echo(yaml.safe_dump(dict(found.plain), allow_unicode=True, sort_keys=False).rstrip())
     else:
-        click.echo(f"# nothing is configured; {configs.user_file()} would be read")
+        read = "" if found.sources else f"; {configs.user_file()} would be read"
+        click.echo(f"# nothing is configured{read}")
     return 0

@@ -107,9 +107,16 @@ def prices(words: tuple[str, ...], as_json: bool, **more: Any) -> int:
     notes = ("In dollars; before discounts for batches and cached prompts, and surcharges for long prompts.",)
     if not found:
         notes = ("No known model is like that. A price may be written into llmkit.yaml: docs/budgets.md.",)
-    rows = tuple(tuple("?" if cell is None else str(cell) for cell in _price(row).values()) for row in found)
+    rows = tuple(
+        tuple((_unknown(row) if cell is None else str(cell)) for cell in _price(row).values())
+        for row in found
+    )
     click.echo(Listing(("model", "$/M in", "$/M out", "says", ""), rows, notes))
     return 0
+
+
+def _unknown(row: known.Row) -> str:
+    return "free" if row.facts.provider == "sim" else "?"
 
 
 def _other_list(word: str) -> str:

@@ -46,8 +46,11 @@ async def probe(provider: Provider, clients: Clients, *, check_key: bool = False
     if not isinstance(provider, Lists):
         return Probe(provider.name, note="its kind of provider can't be asked without asking a model")
     try:
+        await clients.load(
+            provider.package
+        )  # takes seconds on a busy machine, which is not the provider's fault
         async with asyncio.timeout(PATIENCE):
-            return await _asked(provider, provider.name, provider.package, clients, check_key=check_key)
+            return await _asked(provider, provider.name, clients, check_key=check_key)
     except TimeoutError:
         silent = ConnectTimeout(
             f"{provider.name} said nothing within {PATIENCE:g} s.",
@@ -67,8 +70,7 @@ async def probe(provider: Provider, clients: Clients, *, check_key: bool = False
         return Probe(provider.name, reachable=False, error=error)
 
 
-async def _asked(provider: Lists, name: str, package: str, clients: Clients, *, check_key: bool) -> Probe:
-    await clients.load(package)
+async def _asked(provider: Lists, name: str, clients: Clients, *, check_key: bool) -> Probe:
     began = time.monotonic()
     exchange = await provider.models(clients, signed=False)
     took = time.monotonic() - began

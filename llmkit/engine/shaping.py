@@ -226,10 +226,14 @@ class Flow:
 
     def timeout(self, seconds: float) -> Flow:
         """Stop the call, and raise :class:`IdleTimeout`, where nothing comes for so long."""
+        if not seconds > 0:
+            raise BadRequest(f"A flow can't wait {seconds!r} seconds.", hint="Give a number above 0.")
         return Flow(self._stream, self._stages, seconds)
 
     def tee(self, n: int = 2) -> tuple[Branch, ...]:
         """The same items for several readers, each at its own pace; what a slow one has not read yet is kept."""
+        if n < 1:
+            raise BadRequest(f"A flow can't be read by {n!r} readers.", hint="Give a whole number from 1.")
         trunk = _Trunk(self, n)
         return tuple(Branch(trunk, number) for number in range(n))
 

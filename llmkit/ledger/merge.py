@@ -18,6 +18,7 @@ from llmkit.core.errors import BadRequest
 from llmkit.ledger.file import connect, open_file
 from llmkit.ledger.place import is_address, on_server, shown
 from llmkit.ledger.schema import COLUMNS, ForeignDatabase, NewerSchema, check
+from llmkit.ledger.words import attempts
 
 Place = str | os.PathLike[str]
 #: Rows on their way to a server at once.
@@ -36,7 +37,7 @@ class Merged:
         return Merged(self.added + other.added, self.completed + other.completed, self.known + other.known)
 
     def __str__(self) -> str:
-        return f"{self.added:,} attempts added, {self.completed:,} completed, {self.known:,} known before"
+        return f"{attempts(self.added)} added, {self.completed:,} completed, {self.known:,} known before"
 
 
 def merge(into: Place, *sources: Place) -> Merged:

@@ -27,6 +27,7 @@ _STARTS = (
 )
 _URL_IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp"}
 _HINT = "Nothing was sent. -a takes a file, a URL or the name of a variable."
+_NOTHING_SENT = "Nothing was sent."  # a file may be named in Python and in a terminal, too
 
 
 def attach(words: Sequence[str], names: Mapping[str, Any]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
@@ -93,13 +94,13 @@ def _read(path: Path, word: str) -> bytes:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             what = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise BadRequest(f"{word or '.'} is {what}.", hint=_HINT)
+            raise BadRequest(f"{word or '.'} is {what}.", hint=_NOTHING_SENT)
         if found.st_size > LARGEST:
             raise figures.too_large(word, found.st_size)
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise BadRequest(f"{word} can't be read.", why=error.strerror or "", hint=_HINT) from None
+        raise BadRequest(f"{word} can't be read.", why=error.strerror or "", hint=_NOTHING_SENT) from None
     if len(data) > LARGEST:  # it grew, or its size was a fable
         raise figures.too_large(word, len(data))
     return data
@@ -121,7 +122,7 @@ def variable(value: Any, name: str) -> tuple[list[Part], list[str]]:
 def from_bytes(data: bytes, name: str) -> tuple[Part, list[str]]:
     """What these bytes are, by how they begin, as a part of a question; ``name`` is what people call them."""
     if not data:
-        raise BadRequest(f"{name} is empty.", hint=_HINT)
+        raise BadRequest(f"{name} is empty.", hint=_NOTHING_SENT)
     if len(data) > LARGEST:
         raise figures.too_large(name, len(data))
     match kind := sniff(data):

@@ -47,13 +47,16 @@ def build(kind: str, name: str, fields: Mapping[str, Any]) -> Entry:
             why=f"{whose} ({point.value}) failed with {type(error).__name__}: {error}",
             hint="That package is not part of llmkit: ask its authors. Nothing was sent.",
         ) from error
-    missing = [
-        part for part in ("wire", "dialect", "base_url", "prepare", "open") if not hasattr(provider, part)
-    ]
-    if missing:
+    check(name, provider, f"{point.value} made something")
+    return entry_of(provider, fields, key, kind=kind, default=getattr(provider, "default_model", None))
+
+
+def check(name: str, provider: object, whose: str) -> None:
+    """Refuse what lacks a part that every provider has; ``whose`` begins the sentence that says so."""
+    parts = ("wire", "dialect", "base_url", "prepare", "open", "name", "simulated", "package")
+    if missing := [part for part in parts if not hasattr(provider, part)]:
         raise ConfigError(
             f"The provider {name!r} can't be used.",
-            why=f"{point.value} made something without {', '.join(missing)}.",
+            why=f"{whose} without {', '.join(missing)}.",
             hint="What a provider must have is in `llmkit.providers.base`. Nothing was sent.",
         )
-    return entry_of(provider, fields, key, kind=kind, default=getattr(provider, "default_model", None))

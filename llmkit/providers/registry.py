@@ -102,6 +102,7 @@ class Registry:
             Config((configs.Source("given", {"providers": {name: provider}}),)).checked()
             entry = self._from_config(name, provider)
         else:
+            plugins.check(name, provider, f"It is {type(provider).__name__}")
             entry = entry_of(provider, {"default_model": default}, Key(needed=False), kind=name)
         self._entries[name] = entry
         if name not in self._configured:

@@ -147,6 +147,10 @@ class TestModelsAndPrices:
         assert (row["input"], row["output"]) == ("2.5", "10")
         assert "genai-prices" in row["source"]
 
+    def test_the_simulator_is_free(self, run):
+        (line,) = [one for one in run("prices", "sim/swift").out.splitlines() if one.startswith("sim/swift")]
+        assert line.split()[1:3] == ["free", "free"]
+
     def test_another_list_of_prices_is_taken_back_and_fetched_only_on_request(self, run, monkeypatch):
         assert "as they were" in run("prices", "reset").out
         monkeypatch.setattr("genai_prices.update_prices.DEFAULT_UPDATE_URL", "http://127.0.0.1:9/data.json")

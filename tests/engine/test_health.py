@@ -13,7 +13,8 @@ import pytest
 import llmkit
 from llmkit.engine import checks, health
 from llmkit.engine.health import Finding, Report
-from llmkit.engine.probing import Probe
+from llmkit.engine.loop import IOThread
+from llmkit.engine.probing import Probe, probe
 from llmkit.sim import Simulator
 
 KEY = "made-up-key-0123456789"
@@ -84,6 +85,23 @@ class TestProviders:
             )
         assert finding.state == "problem"
         assert "said nothing" in finding.said
+
+    def test_loading_its_package_is_not_its_silence(self, simulator, monkeypatch):
+        monkeypatch.setattr("llmkit.engine.probing.PATIENCE", 0.0)
+        thread, loaded = IOThread.current(), []
+
+        class Slow:
+            async def load(self, package):
+                await asyncio.sleep(0.01)
+                loaded.append(package)
+
+            def __getattr__(self, name):
+                return getattr(thread.clients, name)
+
+        provider = session_of(main=openai_at(simulator)).registry["main"]
+        answer = thread.submit(probe(provider, Slow())).result(60)
+        assert loaded == [provider.package]
+        assert "said nothing" in answer.error.what
 
     def test_a_missing_key_says_how_to_set_it(self, guarded):
         fields = {"type": "openai", "base_url": guarded.url + "/v1", "api_key": "${NOT_SET_ANYWHERE}"}

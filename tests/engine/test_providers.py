@@ -71,6 +71,9 @@ class TestAMapping:
         assert len(str(caught.value).splitlines()) == 3
 
     def test_one_is_added_as_fields_or_as_an_object(self, registry, guarded):
+        with pytest.raises(ConfigError, match="It is object without wire, dialect"):
+            registry.register("none", object())
+        assert "none" not in registry
         added = registry.register("late", {"type": "vllm", "base_url": CLOSED})
         assert added.provider.base_url == CLOSED
         registry.register("again", registry["main"].provider, default="swift")

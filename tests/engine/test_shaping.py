@@ -163,9 +163,10 @@ def test_leaving_a_flow_early_stops_the_call(session) -> None:
     assert stream.signal.aborted
 
 
-def test_a_flow_can_not_be_throttled_to_nothing(session) -> None:
+@pytest.mark.parametrize(("way", "number"), [("throttle", 0), ("timeout", 0), ("timeout", -1), ("tee", 0)])
+def test_a_flow_takes_no_numbers_that_mean_nothing(session, way, number) -> None:
     with pytest.raises(BadRequest):
-        session.stream("Why?", model=FAST).flow().throttle(0)
+        getattr(session.stream("Why?", model=FAST).flow(), way)(number)
 
 
 # -- a slow reader --------------------------------------------------------------------------------
