@@ -89,13 +89,19 @@ def fit(
         count = len(talk.turns) - len(kept)
         summary, calls = _summed_up(talk.turns[:count], earlier, model, room, session, said.get("tag"))
         first = (Message.user(f"{_SUMMED_UP}\n{summary.text}"),)
-        before = (*first, *Conversation(tuple(kept)).messages(model))
+        before = (*first, *_without_thoughts(kept))
         return Fit(before, summary, (_told_of(count, "summed up"), *checked(before, len(kept))), calls)
     kept = window.most_recent(talk.turns, fits) if trim == "oldest" else tuple(trim(talk.turns, room))
-    before = Conversation(tuple(kept)).messages(model)
+    whole_turns = Conversation(tuple(kept))
+    before = whole_turns.messages(model) if whole_turns == talk else _without_thoughts(kept)
     left_out = len(talk.turns) - len(kept)
     notes = (_told_of(left_out, "left out"),) if left_out else ()
     return Fit(before, earlier, (*notes, *checked(before, len(kept))))
+
+
+def _without_thoughts(turns: Iterable[Turn]) -> tuple[Message, ...]:
+    """Thoughts are signed for what stood before them, and refused where that has changed (Claude Fable 5.1 and later)."""
+    return Conversation(tuple(turns)).messages("nobody's")
 
 
 def _summed_up(

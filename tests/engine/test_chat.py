@@ -298,6 +298,27 @@ class TestTheWindow:
         assert "left out" in chat.notes[0]
         assert chat.notes[0] in chat.session.news()
 
+    @pytest.mark.parametrize("trim", ["oldest", lambda turns, room: turns[1:]])
+    def test_thoughts_stay_behind_where_what_stood_before_them_was_left_out(self, session, simulator, trim):
+        simulator.script(lambda ask: Say("word " * 120, thinking="Hm."))
+        chat = llmkit.Chat("claude/scholar", trim=trim, session=session, think="low")
+        for number in range(4):
+            chat.ask(f"question {number}")
+        assert '"thinking": "Hm."' in sent(simulator)
+        tight = {"context_window": ROOM, "max_output": 100}
+        chat.session = llmkit.Session(
+            {
+                "providers": {
+                    "claude": {"type": "anthropic", "base_url": simulator.url, "api_key": "k" * 20}
+                },
+                "models": {"claude/scholar": tight},
+            }
+        )
+        chat.ask("and now?")
+        assert "question 0" not in sent(simulator)
+        assert "question 3" in sent(simulator)
+        assert '"thinking": "Hm."' not in sent(simulator)
+
     def test_a_summary_takes_the_place_of_the_oldest_where_that_was_chosen(self, session, simulator):
         simulator.script(lambda ask: "SUMMARY" if ask.prompt.startswith("Summarise") else "word " * 400)
         chat = llmkit.Chat("chat/swift", trim="summarise", session=session)
