@@ -113,7 +113,7 @@ def test_a_file_or_a_picture_may_be_the_whole_question(
     ("asked", "word"),
     [
         (["What is this?", Path("there-is-none.png")], "can't be read"),
-        (["What is this?", Path()], "regular file"),
+        (["What is this?", Path()], "a directory"),
         (["What is this?", b"\x00\x01"], "no kind that models read"),
         (llmkit.Message.user("What is this?", 5), "of the type int"),
     ],
