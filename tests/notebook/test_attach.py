@@ -114,7 +114,7 @@ def test_a_cell_attaches_files_and_variables(kernel, tmp_path):
     kernel.run(f"logo = {PNG!r}")
     ran = kernel.run(f"%%llm sim/swift -a {tmp_path}/notes.txt -a logo --dry-run\nWhat is this?")
     assert "[user]\nWhat is this?\n\n\nnotes.txt:\n```\nthe sky\n```\n[image/png, 28 bytes]\n" in ran.stdout
-    assert "1 attachment is a rough guess" in ran.stdout
+    assert "an attachment is a rough guess" in ran.stdout
     ran = kernel.run("%%llm sim/swift -a nothing.png\nWhat is this?")
     assert ran.error["ename"] == "BadRequest"
     assert kernel.run("%%llm sim/swift -a logo -q --no-history\nWhat is this?").status == "ok"
