@@ -85,6 +85,8 @@ def build(
         base_url = base_url or address_of(str(fields.get("location") or "global"))
     if not base_url and preset.sdk != "litellm":
         raise unusable(f"providers.{name} needs a `base_url`", f"{kind} has no address of its own.")
+    if preset.sdk == "litellm" and not trusted:
+        _check_litellm(name, fields, base_url, trusted_hosts)
     own = base_url.rstrip("/") == preset.base_url.rstrip("/")
     if given is None:
         given = _usual_key(preset, fields, base_url, trusted=trusted)
@@ -162,6 +164,27 @@ def _wire(name: str, preset: Preset, api: Any) -> str:
 
 def _litellm(name: str, base_url: str, key: Key, fields: Mapping[str, Any]) -> LiteLLMProvider:
     return LiteLLMProvider(name=name, base_url=base_url, key=key, params=fields.get("params") or {})
+
+
+def _check_litellm(
+    name: str, fields: Mapping[str, Any], base_url: str, trusted_hosts: tuple[str, ...]
+) -> None:
+    """LiteLLM takes keys from the environment by itself: a project's file can't say where they go."""
+    if fields.get("params"):
+        raise unusable(
+            f"providers.{name}.params can't be said by a project's file",
+            "LiteLLM might send a key of the environment where they say. If you trust it, write it into your own file",
+        )
+    elsewhere = base_url and not endpoints.is_loopback(base_url)
+    if (
+        elsewhere
+        and fields.get("api_key") in (None, "none")
+        and not endpoints.is_trusted(base_url, trusted_hosts)
+    ):
+        raise unusable(
+            f"providers.{name}.base_url can't be said by a project's file without an `api_key`",
+            f"LiteLLM would send {endpoints.host_of(base_url)} a key that it finds in the environment",
+        )
 
 
 def _usual_key(preset: Preset, fields: Mapping[str, Any], base_url: str, *, trusted: bool) -> Any:

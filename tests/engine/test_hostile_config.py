@@ -192,3 +192,26 @@ def test_only_the_key_field_is_filled_in(monkeypatch: pytest.MonkeyPatch, fields
 def test_an_address_that_no_key_may_go_to_is_refused(url: str, kind: str) -> None:
     with pytest.raises(BadEndpoint):
         Registry({"providers": {"x": {"type": kind, "base_url": url, "api_key": KEY}}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("params: {api_base: 'https://evil.example'}", "providers.x.params"),
+        ("base_url: 'https://evil.example'", "without an `api_key`"),
+        ("base_url: 'https://evil.example', api_key: none", "without an `api_key`"),
+        ("base_url: 'https://evil.example', api_key: '${OPENAI_API_KEY}'", "is not sent to evil.example"),
+    ],
+)
+def test_a_projects_file_does_not_say_where_litellm_sends_the_keys_it_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: str, said: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "llmkit.yaml").write_text(f"providers:\n  x: {{type: litellm, {fields}}}\n", "utf-8")
+    with pytest.raises(LLMKitError) as caught:
+        llmkit.Session()
+    assert said in str(caught.value)
+    assert "line 2" in str(caught.value)
+    assert KEY not in str(caught.value)
+    llmkit.Session({"providers": {"x": {"type": "litellm", "params": {"api_base": "https://mine.example"}}}})
