@@ -229,7 +229,7 @@ class Judgement(Reported):
                     figure(rate.value, ".0%"),
                     span(rate.low, rate.high, ".0%"),
                     f"{one.strength:+.2f}",
-                    span(one.low, one.high, "+.2f"),
+                    span(*_varied(one.low, one.high), "+.2f"),
                     figure(one.first, ".0%"),
                 )
             )
@@ -248,3 +248,8 @@ def _words(cell: Cell) -> object:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 100 else f"{line[:99]}…"
+
+
+def _varied(low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """An interval, unless nothing varied in the draws that it was made of: then it would feign to know."""
+    return (low, high) if low is not None and high is not None and high - low > 1e-9 else (None, None)

@@ -116,7 +116,8 @@ class Position:
     def sentence(self) -> str:
         """In words."""
         moved = self.to_first + self.to_second
-        kept = f"{self.judge} kept to its verdict in {self.kept:,} of {self.pairs:,} pairs when their order was swapped"
+        them = "pair when its" if self.pairs == 1 else "pairs when their"
+        kept = f"{self.judge} kept to its verdict in {self.kept:,} of {self.pairs:,} {them} order was swapped"
         if not self.pairs:
             return f"{self.judge} has judged nothing yet."
         if not self.biased:
@@ -227,9 +228,11 @@ class Agreement:
         """In words."""
         names = listed(self.raters)
         if self.kappa is None:
-            return f"{names} said the same of all {self.cases:,} cases, and nothing else: that may be chance."
+            cases = "their one case" if self.cases == 1 else f"all {self.cases:,} cases, and nothing else"
+            return f"{names} said the same of {cases}: that may be chance."
         which = "Cohen's" if len(self.raters) == 2 else "Fleiss'"
-        return f"{names} agree on {self.cases:,} cases with {which} kappa {self.kappa:.2f} ({in_words(self.kappa)})."
+        cases = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
+        return f"{names} agree on {cases} with {which} kappa {self.kappa:.2f} ({in_words(self.kappa)})."
 
 
 def agreements(said: dict[str, dict[object, float]]) -> list[Agreement]:

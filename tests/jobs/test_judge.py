@@ -12,7 +12,7 @@ from llmkit.errors import BadRequest, BudgetExceeded
 from llmkit.jobs.baseline import load
 from llmkit.jobs.games import Game
 from llmkit.jobs.screen import TerminalLine
-from llmkit.jobs.verdicts import agreements, said_by
+from llmkit.jobs.verdicts import Agreement, agreements, said_by
 from llmkit.sim import Simulator
 
 GOOD, POOR, FAIR = "here/sage", "here/swift", "here/poet"
@@ -129,6 +129,18 @@ def test_judges_agree_as_far_as_they_do(judged):
     assert kappas[JUDGE, BIASED] == 0.0
     judged.vote(judged[0])
     assert any("votes" in agreement.raters for agreement in judgement.agreements)
+
+
+def test_a_ranking_that_never_varied_shows_no_interval_of_no_width(judged):
+    told = str(judged.judge("points", by=JUDGE))
+    assert "100%" in told
+    assert re.search(r"([+-]\d+\.\d\d) to \1", told) is None
+
+
+def test_one_case_is_one():
+    assert (
+        Agreement(("a", "b"), 1, 0.0).sentence() == "a and b agree on 1 case with Cohen's kappa 0.00 (none)."
+    )
 
 
 def test_agreement_sees_the_same_game_from_either_side():

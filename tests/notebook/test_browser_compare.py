@@ -66,6 +66,7 @@ def test_a_comparison_lives_while_other_cells_run_and_is_read_without_a_kernel(b
         assert [name for name in ("sage", "bench", "TTFT", "$0") if name in hidden] == []
         page.screenshot(path=screenshots / "compare-blind.png")
         at = next(n for n in range(4) if "simulated model" in pane.nth(n).inner_text())
+        page.locator(".llmkit-cmp-said").click()  # anywhere in it, and the keys are the vote's
         page.keyboard.press(str(at + 1))
         pane.nth(at).get_by_text("★ voted best").wait_for()
         assert "sim/sage" in pane.nth(at).inner_text()
