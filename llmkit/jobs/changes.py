@@ -6,6 +6,7 @@ Reading and writing baselines is ``baseline.py``'s business, failing a test ``ll
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -83,8 +84,13 @@ class Changes(Reported):
     def __init__(self, before: Answers, after: Answers, *, called: str = "the baseline") -> None:
         self.called = called
         self._before, self._after = before, after
-        then = {_key(cell): cell for cell in before.cells}
-        now = {_key(cell): cell for cell in after.cells}
+        then, now = _by(_key, before), _by(_key, after)
+        if not then.keys() & now.keys():
+            then, now = _by(_asked, before), _by(_asked, after)
+            if len(then) < len(before.cells) or len(now) < len(
+                after.cells
+            ):  # which goes with which is not clear
+                then, now = {}, {}
         if not then.keys() & now.keys():
             raise BadRequest(
                 f"This comparison has no question in common with {called}.",
@@ -281,8 +287,9 @@ class Changes(Reported):
         rows = []
         for key, part in groups:
             sums = self._sums(part)
+            kinds = Counter(change.kind for change in part)
             became = ", ".join(
-                f"{sums[kind]} {kind}" for kind in ("changed", "broken", "mended") if sums[kind]
+                f"{kinds[kind]} {kind}" for kind in get_args(Kind) if kinds[kind] and kind != "same"
             )
             rows.append(
                 (
@@ -299,11 +306,19 @@ class Changes(Reported):
 
 
 def _key(cell: Cell) -> tuple[Any, ...]:
-    asked = cell.question
-    prompt = asked.prompt
+    return *_asked(cell), cell.question.system, cell.question.temperature
+
+
+def _asked(cell: Cell) -> tuple[Any, ...]:
+    """The same question, whatever the system prompt and the temperature are now."""
+    prompt = cell.question.prompt
     if not isinstance(prompt, str):
         prompt = json.dumps([message_to_json(one) for one in as_prompt(prompt)], sort_keys=True)
-    return prompt, asked.model, asked.system, asked.temperature, asked.repeat
+    return prompt, cell.question.model, cell.question.repeat
+
+
+def _by(key: Callable[[Cell], tuple[Any, ...]], answers: Answers) -> dict[tuple[Any, ...], Cell]:
+    return {key(cell): cell for cell in answers.cells}
 
 
 def _pairs(part: Iterable[Change], of: Callable[[Cell], Any]) -> tuple[list[float], list[float]]:

@@ -152,6 +152,17 @@ class TestAgainst:
     def test_another_comparison_can_be_the_baseline(self, ask):
         assert isinstance(ask().against(ask()), Changes)
 
+    def test_another_system_prompt_or_temperature_is_what_has_changed(self, ask, baseline):
+        changes = ask(system="Be terse.", temperature=0).against(baseline)
+        assert [change.kind for change in changes.changes] == ["same"] * 8
+        assert changes.regressions() == []
+        with pytest.raises(BadRequest, match="no question in common"):  # which of the two is the old one?
+            ask(systems=["Be terse.", "Be kind."]).against(baseline)
+
+    def test_what_fails_as_it_did_is_not_called_the_same(self, ask, session):
+        broken = session.compare(QUESTIONS[:1], [f"{SWIFT}@status=400"])
+        assert "1 failing" in str(broken.against(broken)).splitlines()[-1]
+
     def test_what_has_nothing_in_common_is_refused(self, session, baseline):
         with pytest.raises(BadRequest, match="no question in common"):
             session.compare("Something else?", SWIFT).against(baseline)
