@@ -7,6 +7,7 @@ it: where a picture goes along, a model of which nobody knows whether it sees is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from llmkit.models.catalogue import ABILITIES
 from llmkit.routing.needs import Need
@@ -113,7 +114,11 @@ def money(profile: Profile, need: Need, task: Task) -> str | None:
             if lenient
             else "what it may cost is not known (no price, or no longest answer), and there is a budget"
         )
-    return None if profile.worst <= left else f"it may cost ${profile.worst:.4f}, and ${left:.4f} is left"
+    return None if profile.worst <= left else f"it may cost {_sum(profile.worst)}, and {_sum(left)} is left"
+
+
+def _sum(dollars: Decimal) -> str:
+    return f"${dollars:.4f}" if dollars >= 1 else f"${Decimal(f'{dollars:.4g}'):f}"
 
 
 def wellbeing(profile: Profile, need: Need, task: Task) -> str | None:

@@ -17,6 +17,7 @@ from llmkit.core.errors import LLMKitError
 from llmkit.engine.session import Session
 from llmkit.ledger.query import Filter, Moment
 from llmkit.ledger.reader import read
+from llmkit.ledger.words import money
 from llmkit.models.rates import Rates, rates_of
 from llmkit.routing.experience import Experience
 from llmkit.routing.needs import Need
@@ -139,9 +140,7 @@ class Report:
         if not self.calls:
             return "No call to look at yet: nothing was asked in that time (simulated calls count with simulated=True)."
         of = "" if self.looked_at == self.calls else f" of {self.calls:,}"
-        return (
-            f"{self.looked_at:,}{of} calls, priced again for the models that can be asked now (an estimate)."
-        )
+        return f"{self.looked_at:,}{of} call{'' if self.calls == 1 else 's'}, priced again for the models that can be asked now (an estimate)."
 
 
 def report(
@@ -275,8 +274,8 @@ def _suggestions(calls: Sequence[_Used], rates: dict[str, Rates | None], said: V
         if best is not None:
             price, other, (mine, its) = best
             yield (
-                f"{other} instead of {model}: its {len(of):,} calls would have cost about ${price:.4f}, not "
-                f"${paid:.4f}, and you found it as good ({its.share:.0%} of {its.of} against {mine.share:.0%} "
+                f"{other} instead of {model}: its {len(of):,} calls would have cost about {money(price)}, not "
+                f"{money(paid)}, and you found it as good ({its.share:.0%} of {its.of} against {mine.share:.0%} "
                 f"of {mine.of})."
             )
 
@@ -303,8 +302,8 @@ def _number(amount: Decimal | None) -> float | None:
 def _cells(line: Line) -> tuple[str, ...]:
     return (
         line.strategy,
-        "unknown" if line.cost is None else f"${line.cost:.4f}",
+        "unknown" if line.cost is None else money(line.cost),
         "unknown" if line.seconds is None else f"{line.seconds:.1f} s",
-        "" if line.regret is None else f"{'-' if line.regret < 0 else ''}${abs(line.regret):.4f}",
+        "" if line.regret is None else f"{'-' if line.regret < 0 else ''}{money(abs(line.regret))}",
         ", ".join(line.models[:3]) + (" …" if len(line.models) > 3 else ""),
     )

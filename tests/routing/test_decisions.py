@@ -138,7 +138,7 @@ def test_a_budget_rules_out_what_it_can_not_pay(ready):
     assert all(one.worst <= Decimal("0.07") for one in route.candidates if one.eligible)
     with pytest.raises(e.BudgetExceeded, match="No model fits") as caught:
         ready().select_model("coding", budget=1e-9, models=["luna", "opus"])
-    assert "is left" in caught.value.why
+    assert "$0.000000001 is left" in caught.value.why
 
 
 def test_what_is_told_of_every_dropped_model_is_in_the_error(ready):

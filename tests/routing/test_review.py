@@ -40,6 +40,7 @@ def test_each_strategy_is_priced_for_the_calls_that_were_made(here):
     assert cheap.models == ("here/swift",)
     assert cheap.cost == lines["as it was"].cost / 10
     assert cheap.regret == lines["as it was"].cost - cheap.cost
+    assert "$0.0000 " not in str(found), "however little it is, it is something"
     assert "-$" not in str(found), "no strategy would have cost more"
     assert cheap.seconds is None, "swift never answered here: how fast it is is not known"
 
