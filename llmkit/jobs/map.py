@@ -95,6 +95,7 @@ class _Job:
         self.parse = parse
         self.done = 0
         self.failed = 0
+        self.refused = 0
         self.tally = Tally()
         self.stop = Signal.never() if signal is None else signal | Signal.never()
         self.first_failure: Errand | None = None
@@ -127,6 +128,7 @@ class _Job:
         self.tally.add(errand)
         if errand.status in ("error", "refused"):
             self.failed += 1
+            self.refused += errand.status == "refused"
             self.first_failure = self.first_failure or errand
             if self.stop_at_failure:
                 self.stop.abort("a row failed")
@@ -134,8 +136,10 @@ class _Job:
     def line(self) -> str:
         """How far it is, what failed, what it cost, how long it takes."""
         told = [f"map: {self.done:,} of {len(self.errands):,} rows"]
-        if self.failed:
-            told.append(f"{self.failed:,} failed")
+        if self.failed > self.refused:
+            told.append(f"{self.failed - self.refused:,} failed")
+        if self.refused:
+            told.append(f"{self.refused:,} not sent")
         if self.interrupted:
             told.append("interrupted")
         told += self.tally.told()

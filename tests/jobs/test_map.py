@@ -201,6 +201,17 @@ class TestStopping:
         assert out["answer"][:3].notna().all()
         assert simulator.attempts <= 4
 
+    def test_the_line_tells_rows_that_failed_from_rows_that_were_not_sent(self, session, monkeypatch):
+        class Reading(Watcher):
+            def __init__(self, line):
+                told.append(line)
+
+        told = []
+        monkeypatch.setattr("llmkit.jobs.screen.TerminalLine", Reading)
+        session.map(["a", None], "{text}", model=f"{QUICK}@status=400")
+        (line,) = told
+        assert line().startswith("map: 2 of 2 rows · 1 failed · 1 not sent · ")
+
     def test_a_signal_stops_it(self, session, simulator):
         stop = llmkit.Signal.never()
         stop.abort("enough")
