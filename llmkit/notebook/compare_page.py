@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -171,7 +171,9 @@ class ComparePage:
             "top": self._top(hidden),
             "rows": [to_text(each.label) for each in self.rows] if many else [],
             "columns": self._columns(hidden) if many else [],
-            "marks": [self._mark(pane) for each in self.rows for pane in each.panes] if many else [],
+            "marks": [self._mark(pane) for each in self.rows for pane in self._under(each, hidden)]
+            if many
+            else [],
             "at": self.at,
             "vote": {
                 "may": row.votable and len(row.panes) > 1,
@@ -214,10 +216,21 @@ class ComparePage:
         }
 
     def _columns(self, hidden: bool) -> list[str]:
-        widest = max(self.rows, key=lambda row: len(row.panes))
         return [
-            f"Answer {letter(n)}" if hidden else to_text(pane.heading) for n, pane in enumerate(widest.panes)
+            f"Answer {letter(n)}" if hidden else to_text(pane.heading)
+            for n, pane in enumerate(self._widest.panes)
         ]
+
+    def _under(self, row: Row, hidden: bool) -> Sequence[Pane]:
+        """A question's answers as they stand in the matrix: under their names, though each was shuffled by itself."""
+        if hidden:
+            return row.panes
+        places = {pane.cell.model: n for n, pane in enumerate(self._widest.panes)}
+        return sorted(row.panes, key=lambda pane: places.get(pane.cell.model, len(places)))
+
+    @property
+    def _widest(self) -> Row:
+        return max(self.rows, key=lambda row: len(row.panes))
 
     def _mark(self, pane: Pane) -> list[Any]:
         """How one answer stands, for the matrix: status, sign, word, a few figures, its vote."""

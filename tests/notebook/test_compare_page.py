@@ -290,6 +290,24 @@ class TestActs:
         winner = grid["luna" if "A." in text else "flash"][0]
         assert grid.votes[0].winner == winner.model == comm.panes[place]["info"]["title"]
 
+    def test_once_all_is_told_the_matrix_has_every_answer_under_its_own_name(self, living):
+        grid, live, comm, *_ = living(Done(reply("A.")), Done(reply("B.")), prompts=("Why?", "How?"))
+        live.end()
+        orders = iter([["luna", "sonnet"], ["sonnet", "luna"]])  # another one for each question
+
+        def shuffle(models):
+            models[:] = next(orders)
+
+        grid.veil._shuffle = shuffle
+        comm.say("blind", on=True)
+        for row in range(2):
+            comm.say("show", row=row)
+            comm.say("vote", pane=next(n for n in range(2) if "A." in comm.html(n)))
+        assert [vote.winner for vote in grid.votes] == ["luna", "luna"]
+        marks = [mark[4] for mark in comm.now["marks"]]
+        won = comm.now["columns"].index("luna")
+        assert [marks[won], marks[2 + won]] == ["won", "won"]
+
     def test_a_difference_a_copy_and_a_pin(self, done, monkeypatch):
         _, _, comm, *_ = done
 
