@@ -259,7 +259,7 @@ def test_closing_it_leaves_no_widget_behind(past):
     board.attach(Panel(board))
     assert len(alive) > len(before) + 50
     board.close()
-    assert set(alive) == before
+    assert set(alive) <= before
 
 
 def test_a_cell_that_runs_again_ends_what_it_has_shown_before_and_a_board_is_alive_once(kernel):
