@@ -222,7 +222,7 @@ def build(
     return kind(
         title + (f" ({status})." if status else "."),
         why=message,
-        hint=_long_wait(kind, retry_after) or _HINTS.get(kind, ""),
+        hint=_HINTS.get(kind, ""),
         status=status,
         code=code,
         request_id=request_id,
@@ -231,14 +231,6 @@ def build(
         raw=detail.get("raw"),
         **more,
     )
-
-
-def _long_wait(kind: _Kind, seconds: float | None) -> str:
-    """What to do where the provider wants to be left alone for longer than anybody waits."""
-    if kind is not e.RateLimited or seconds is None or seconds < 120:
-        return ""
-    wait = f"in {seconds / 60:,.0f} minutes" if seconds <= 86_400 else "in more than a day"
-    return f"It may be asked again {wait}. Until then, ask another model."
 
 
 def context_sizes(message: str, raw: Any = None) -> tuple[int | None, int | None]:

@@ -247,14 +247,6 @@ def test_headers_and_details_say_when_to_come_back():
     assert by_detail.retry_after == 23.5
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [("5", "Wait a little"), ("3600", "in 60 minutes"), ("99999999999999999999", "in more than a day")],
-)
-def test_a_long_wait_is_told_as_long_as_it_is(seconds, said):
-    assert said in faults.from_response(429, {"retry-after": seconds}, b"").hint
-
-
 def test_a_redirect_is_refused_and_names_only_the_host():
     error = faults.from_response(307, {"location": "https://evil.example/v1?key=secret"}, b"")
     assert isinstance(error, e.RedirectRefused)
