@@ -108,7 +108,11 @@ def _strengths(profile: Profile, need: Need, task: Task) -> str:
     if not wanted:
         return "no strength is asked for"
     has = [word for word in wanted if word in profile.facts.strengths]
-    return f"good at {', '.join(has) or 'none'} of {', '.join(wanted)}"
+    lacks = [word for word in wanted if word not in profile.facts.strengths]
+    said = (
+        f"{how} {' and '.join(words)}" for how, words in (("known for", has), ("not for", lacks)) if words
+    )
+    return ", ".join(said)
 
 
 def _standing(profile: Profile) -> float:

@@ -311,7 +311,7 @@ def test_what_quality_is_made_of_is_told():
     said = Verdicts((Verdict("cmp", met=(Met("a/dear", "c/quick", 2, 3),)),))
     found = rank(THREE, Need(), TASKS["implementation"], STRATEGIES["balanced"], Asked(), said)
     grounds = {one.model: one.grounds for one in found}
-    assert grounds["a/dear"].startswith("good at coding of coding, agents; price class ")
+    assert grounds["a/dear"].startswith("known for coding, not for agents; price class ")
     assert grounds["a/dear"].endswith("; 3 judgements of yours")
     assert "judgement" not in grounds["b/cheap"]
 
