@@ -23,7 +23,16 @@ from books import NOON, accounts, add
 
 
 def test_the_same_tokens_are_priced_by_another_model(ledger):
-    add(ledger, provider="anthropic", model="claude-sonnet-5-5", given=1_000_000, made=100_000, cost="3")
+    # At noon of that day: prices change, and a list of prices knows when.
+    add(
+        ledger,
+        provider="anthropic",
+        model="claude-sonnet-5-5",
+        given=1_000_000,
+        made=100_000,
+        cost="3",
+        at=NOON,
+    )
     what = accounts(ledger).what_if("gemini/gemini-3.8-flash", at="then")
     assert (what.attempts, what.cost, what.instead) == (1, 3, Decimal("1.125"))
     assert what.saved == Decimal("1.875")
