@@ -83,12 +83,12 @@ def test_your_own_task_and_strategy_are_found_as_they_are_written(monkeypatch, s
     assert {here.route("rhymes", name).strategy for name in ("my_own", "my-own", "MY_OWN")} == {"my_own"}
 
 
-def test_a_whole_request_is_looked_at_as_its_parts_are(session):
-    here = Orchestrator(session)
+def test_a_whole_request_is_looked_at_as_its_parts_are():
+    here = Orchestrator({**CONFIG, "models": {"one/poet": {"vision": False}}})
     seen = llmkit.Message.user("What is this?", llmkit.ImagePart(b"\x89PNG"))
     told = request(options=llmkit.Options(max_tokens=7)).with_(messages=(seen,))
     assert here.route("coding", None, told) == here.route("coding", None, [seen], max_tokens=7)
-    assert "sees pictures" in str(here.route("coding", None, told).candidates[-1].reasons)
+    assert any("sees pictures" in str(one.reasons) for one in here.route("coding", None, told).candidates)
     assert here.select_model("coding", "cost", told) == here.route("coding", "cost", told).model
     assert (
         here.explain("coding", "balanced", told)["worst_case"].max()
