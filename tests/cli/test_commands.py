@@ -141,10 +141,10 @@ class TestModelsAndPrices:
     def test_prices_are_those_of_the_list(self, run):
         (row,) = [
             one
-            for one in json.loads(run("prices", "gpt-4o", "--json").out)
-            if one["model"] == "openai/gpt-4o"
+            for one in json.loads(run("prices", "gpt-6-luna", "--json").out)
+            if one["model"] == "openai/gpt-6-luna"
         ]
-        assert (row["input"], row["output"]) == ("2.5", "10")
+        assert (row["input"], row["output"]) == ("0.1", "0.5")
         assert "genai-prices" in row["source"]
 
     def test_the_simulator_is_free(self, run):
@@ -161,10 +161,12 @@ class TestModelsAndPrices:
         self, run, tmp_path, monkeypatch
     ):
         config = tmp_path / "given.yaml"
-        config.write_text("prices: {openai/gpt-4o: {input: 1, output: 2}, mine/own: {input: 3, output: 4}}\n")
+        config.write_text(
+            "prices: {openai/gpt-6-luna: {input: 1, output: 2}, mine/own: {input: 3, output: 4}}\n"
+        )
         monkeypatch.setenv("LLMKIT_CONFIG", str(config))
-        found = {one["model"]: one for one in json.loads(run("prices", "gpt-4o", "--json").out)}
-        told = found["openai/gpt-4o"]
+        found = {one["model"]: one for one in json.loads(run("prices", "gpt-6-luna", "--json").out)}
+        told = found["openai/gpt-6-luna"]
         assert (told["input"], told["output"], told["source"]) == ("1", "2", "override")
         assert json.loads(run("prices", "mine/own", "--json").out)[0]["output"] == "4"
         assert "No known model" in run("prices", "nosuch/model").out

@@ -111,7 +111,7 @@ def test_announced_changes_say_when_and_to_what() -> None:
 
 # -- a newer list ---------------------------------------------------------------------------------
 
-LIST = [{"id": "openai", "name": "OpenAI", "api_pattern": "https://api\\.openai\\.com", "models": [{"id": "gpt-4o", "match": {"equals": "gpt-4o"}, "prices": {"input_mtok": 77, "output_mtok": 99}}]}]  # fmt: skip
+LIST = [{"id": "openai", "name": "OpenAI", "api_pattern": "https://api\\.openai\\.com", "models": [{"id": "gpt-6-luna", "match": {"equals": "gpt-6-luna"}, "prices": {"input_mtok": 77, "output_mtok": 99}}]}]  # fmt: skip
 
 
 @pytest.fixture
@@ -147,16 +147,16 @@ def address(published: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> I
     priceupdate.reset()
 
 
-def price_of_gpt4o() -> Any:
-    return book()("gpt-4o").set_index("model")["input"].get("gpt-4o")
+def price_of_luna() -> Any:
+    return book()("gpt-6-luna").set_index("model")["input"].get("gpt-6-luna")
 
 
 def test_a_list_that_was_fetched_holds_from_then_on_and_can_be_taken_back(address: str) -> None:
-    before = price_of_gpt4o()
+    before = price_of_luna()
     assert str(llmkit.prices.update(address)).startswith("Prices of 1 models")
-    assert price_of_gpt4o() == 77 != before
+    assert price_of_luna() == 77 != before
     assert "fetched" in repr(llmkit.prices)
-    code = "from llmkit.models.pricelist import per_million; print(per_million('openai', 'gpt-4o').input)"
+    code = "from llmkit.models.pricelist import per_million; print(per_million('openai', 'gpt-6-luna').input)"
     other = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -166,28 +166,28 @@ def test_a_list_that_was_fetched_holds_from_then_on_and_can_be_taken_back(addres
     )
     assert other.stdout.strip() == "77"
     assert llmkit.prices.reset() is True
-    assert (price_of_gpt4o(), llmkit.prices.reset()) == (before, False)
+    assert (price_of_luna(), llmkit.prices.reset()) == (before, False)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'[{"id": 1}]', b'{"a": 1}'])
 def test_what_is_no_list_changes_nothing(published: Any, address: str, body: bytes) -> None:
-    before = price_of_gpt4o()
+    before = price_of_luna()
     published.body = body
     with pytest.raises(LLMKitError, match="as they were"):
         llmkit.prices.update(address)
-    assert price_of_gpt4o() == before
+    assert price_of_luna() == before
     assert not priceupdate.where().exists()
 
 
 def test_a_file_that_is_broken_or_from_another_package_is_not_used(address: str, caplog: Any) -> None:
-    before = price_of_gpt4o()
+    before = price_of_luna()
     for text in (
         "{",
         json.dumps({"package": "0.0.1", "fetched": "2026-01-01T00:00:00+00:00", "providers": LIST}),
     ):
         priceupdate.where().write_text(text, "utf-8")
         priceupdate._looked = False
-        assert price_of_gpt4o() == before
+        assert price_of_luna() == before
     assert "can't be read" in caplog.text
 
 
@@ -198,7 +198,7 @@ def test_who_asks_while_the_fetched_list_is_read_waits_for_it(
     priceupdate._use(None)
     priceupdate._looked = False  # as in the next kernel
     read, seen = priceupdate._read, []
-    other = threading.Thread(target=lambda: seen.append(price_of_gpt4o()))
+    other = threading.Thread(target=lambda: seen.append(price_of_luna()))
 
     def reading(raw: Any) -> Any:
         other.start()

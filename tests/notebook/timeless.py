@@ -13,7 +13,7 @@ _CHANGING = (
     (r" {2,}", "  "),
     ("─{2,}", "──"),
     (r'style=\\"[^"]*\\"', "STYLE"),  # how it looks is tried elsewhere
-    (r"(tokens in: \d|cost: ~\$)[^\\]*", "GUESSED"),  # which gets better with every call
+    (r"(tokens in: \d|cost: at least ~\$)[^\\]*", "GUESSED"),  # which gets better with every call
 )
 #: What IPython says where an extension is loaded for a second time.
 _LOADED = re.compile(r"The llmkit extension is already loaded\. To reload it, use:\n  %reload_ext llmkit\n")
