@@ -17,6 +17,7 @@ UV      := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 INPUTS  := pyproject.toml uv.lock
 CODE    := llmkit $(wildcard benchmarks scripts) tests
 TYPED   := llmkit $(wildcard benchmarks) $(wildcard tests/core/typed_*.py)
+TESTS   := not soak and not packaging
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BENCH   ?= $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))
 # Opens on the quick start, without the news pop-up; a root user (a container, mostly) is let in.
@@ -25,7 +26,7 @@ LAB     := --ServerApp.root_dir=. --LabApp.news_url=None \
            --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb \
            $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv demo test check fmt bench kernels notebooks benchpage packaging docs build sbom audit lock owner clean
+.PHONY: help venv demo test again check fmt bench kernels notebooks benchpage packaging docs build sbom audit lock owner clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,8 +41,14 @@ demo: $(VENV)/.lab-$(VERSION)  ## stream one answer, then open JupyterLab on the
 test: check  ## everything: ruff, mypy, pytest (in parallel), the notebooks
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
 	  echo "No Chromium here: the browser tests will be skipped."
-	$(BIN)/python -m pytest -n auto -m "not soak and not packaging" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "$(TESTS)" $(ARGS) || { [ $$? -eq 1 ] && $(MAKE) --no-print-directory again; }
 	@$(MAKE) --no-print-directory notebooks
+
+# Sixteen thousand tests with browsers and kernels on a busy machine: what failed beside the others is asked once more,
+# alone. What fails then is broken; what passes is named, and worth a look.
+again: $(VENV)/.test-$(VERSION)  ## what failed last, one after another, up to the first that fails again
+	@echo; echo "== These failed beside the others, and are run once more, alone:"
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -x -v -m "$(TESTS)" $(ARGS)
 
 check: $(VENV)/.test-$(VERSION)  ## ruff, ruff format, mypy
 	$(BIN)/ruff check $(CODE)

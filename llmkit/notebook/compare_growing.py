@@ -18,7 +18,7 @@ from llmkit.core.events import (
     ToolCallDelta,
     ToolResult,
 )
-from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.incremental import LETTERS, Incremental
 from llmkit.notebook.safe import WRAPPER, render
 from llmkit.notebook.static import seconds
 from llmkit.providers.keys import mask, mask_growing
@@ -121,5 +121,5 @@ class Growing:
 
     def _catch_up(self) -> None:
         if self._behind:
-            self.page.update(mask_growing(self._text()))
+            self.page.update(mask_growing(self._text(), LETTERS))
             self._behind = False

@@ -16,6 +16,8 @@ _FENCE = re.compile(r"( {0,3}(?:(?:[-*+>]|\d{1,9}[.)])[ \t]+)*)(`{3,}(?=[^`]*$)|
 _CONTINUES = re.compile(r"[ \t]|[-*+](?:\s|$)|\d{1,9}(?:[.)](?:\s|$)|$)|[|>]")
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 
+#: So many of what may become a key are shown meanwhile: no word lacks its last letter while a model pauses.
+LETTERS = 3
 #: A tail longer than this is cut at the next line, so that one push never costs more than this much.
 TAIL = 8_192
 

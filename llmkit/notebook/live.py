@@ -28,7 +28,7 @@ from llmkit.core.events import (
 )
 from llmkit.core.reply import Reply
 from llmkit.notebook.captured import takes_no_updates
-from llmkit.notebook.incremental import Incremental
+from llmkit.notebook.incremental import LETTERS, Incremental
 from llmkit.notebook.pane import Pane, offer
 from llmkit.notebook.rounds import Trail, called, on_a_line, used
 from llmkit.notebook.safe import escape
@@ -302,7 +302,9 @@ class LiveAnswer:
         if len(self._text) > 1:
             self._text = ["".join(self._text)]
         text = self._text[0] if self._text else ""
-        return self._thoughts(answering=bool(text)), self._page.update(mask_growing(text)) if text else ""
+        return self._thoughts(answering=bool(text)), self._page.update(
+            mask_growing(text, LETTERS)
+        ) if text else ""
 
     def _frame(self) -> dict[str, str]:
         """The answer so far. Plain text waits for the end: a page that shows frames shows HTML."""
@@ -329,7 +331,7 @@ class LiveAnswer:
         if answering:
             words = f"{self._thought_words:,} word{'' if self._thought_words == 1 else 's'}"
             return f'<div style="{QUIET};margin-bottom:.5em">Thought for {words}</div>'
-        thought = mask_growing(self._thinking)
+        thought = mask_growing(self._thinking, LETTERS)
         shown = thought[-_THINKING_SHOWN:]
         if len(shown) < len(thought):
             shown = "… " + shown.partition(" ")[2]

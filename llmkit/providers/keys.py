@@ -215,14 +215,15 @@ def mask(text: str) -> str:
     return text
 
 
-def mask_growing(text: str) -> str:
-    """The same for a text that more will come to: an end that may become a key waits until it is told.
+def mask_growing(text: str, letters: int = 0) -> str:
+    """The same for a text that more will come to: an end that may become a key waits until that is known, but for
+    its first ``letters``, which are no secret (where they can be taken back, no word lacks its last one meanwhile).
 
     >>> mask_growing("nothing secret")
     'nothing secret'
     """
-    held = max((_overlap(text, secret) for secret in _known()), default=0)
-    return mask(text[: len(text) - held])
+    may_be = max((_overlap(text, secret) for secret in _known()), default=0)
+    return mask(text[: len(text) - max(0, may_be - letters)])
 
 
 def _overlap(text: str, secret: str) -> int:

@@ -174,11 +174,15 @@ def test_a_coroutine_is_a_tool_for_both_kinds_of_caller(session: llmkit.Session,
     sim.script([Say(tools=[("later", {"city": "A"})]), "one", Say(tools=[("later", {"city": "B"})]), "two"])
     assert session.ask("hi", model="p/sage", tools=[later]).text == "one"
 
-    async def main() -> bool:
-        reply = await session.stream("hi", model="p/sage", tools=[later])
-        return reply.text == "two" and loops[-1] is asyncio.get_running_loop()
+    waited_for = threading.Event()
 
-    assert asyncio.run(main())
+    async def main() -> tuple[str, bool]:
+        stream = session.stream("hi", model="p/sage", tools=[later], consent=lambda _: waited_for.wait(60))
+        asyncio.get_running_loop().call_soon(waited_for.set)  # in its next turn, when somebody waits
+        reply = await stream
+        return reply.text, loops[-1] is asyncio.get_running_loop()
+
+    assert asyncio.run(main()) == ("two", True)
 
 
 def test_always_is_asked_once(session: llmkit.Session, sim: Simulator) -> None:

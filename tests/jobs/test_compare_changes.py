@@ -120,7 +120,11 @@ class TestAnotherPrompt:
         assert len(session.compare(frame, QUICK)) == 2
         assert len(session.compare(frame["prompt"], QUICK)) == 2
         assert sorted(asked()) == ["One?"] * 2 + ["Two?"] * 2
-        for prompts in (pl.DataFrame(frame), frame["prompt"].to_numpy(), iter(frame["prompt"])):
+        for prompts in (
+            pl.DataFrame(frame.to_dict("list")),
+            frame["prompt"].to_numpy(),
+            iter(frame["prompt"]),
+        ):
             assert list(session.compare(prompts, QUICK).df["prompt"]) == ["One?", "Two?"]
         with pytest.raises(BadRequest, match="Which column"):
             session.compare(frame.rename(columns={"prompt": "question"}), QUICK)

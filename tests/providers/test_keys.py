@@ -83,7 +83,19 @@ def test_a_text_that_grows_never_shows_a_part_of_a_key_and_never_takes_anything_
     shown = [mask_growing(said[:end]) for end in range(len(said) + 1)]
     assert all(after.startswith(before) for before, after in pairwise(shown))
     assert shown[-1] == f"One •••, two •••{SECRET[:5]}, three."
-    assert not any(SECRET[:5] in now for now in shown[: said.index(", three")])
+    assert not any(SECRET[:2] in now for now in shown[: said.index(", three")])
+
+
+def test_its_first_letters_may_be_shown_until_it_is_known_to_be_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    assert [mask_growing(f"Say {SECRET[:end]}", 3) for end in (1, 3, 9, 99)] == [
+        "Say s",
+        "Say sk-",
+        "Say sk-",
+        "Say •••",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["compatible", "vllm", "openai"])
