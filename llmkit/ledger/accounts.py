@@ -146,11 +146,12 @@ class Accounts:
         """
         return whatif.what_if(self(columns=whatif.NEEDS, **filters), model, at=at, prices=self._prices())
 
-    def forecast(self, days: int = 30, **filters: Any) -> forecasts.Forecast:
-        """What the next days, and this month, will cost if they are like the last eight weeks."""
-        since = datetime.now(UTC) - timedelta(days=forecasts.LOOK_BACK + 31)
+    def forecast(self, days: int = 30, *, now: datetime | None = None, **filters: Any) -> forecasts.Forecast:
+        """What the next days, and this month, will cost if they are like the last eight weeks; ``now`` is the moment
+        from which it looks ahead, where that is not this one."""
+        since = (now or datetime.now(UTC)) - timedelta(days=forecasts.LOOK_BACK + 31)
         frame = self(columns=["started", *sums.NEEDED], **({"since": since} | filters))
-        return forecasts.forecast(frame, days=days)
+        return forecasts.forecast(frame, days=days, now=now)
 
     def reconcile(self, bill: str | os.PathLike[str], **filters: Any) -> reconciling.Reconciliation:
         """Compare with the cost CSV that OpenAI's, Anthropic's or Google's console exports."""
