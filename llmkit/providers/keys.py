@@ -219,11 +219,16 @@ def mask_growing(text: str, letters: int = 0) -> str:
     """The same for a text that more will come to: an end that may become a key waits until that is known, but for
     its first ``letters``, which are no secret (where they can be taken back, no word lacks its last one meanwhile).
 
-    >>> mask_growing("nothing secret")
-    'nothing secret'
+    >>> mask_growing("Nothing secret. ")
+    'Nothing secret. '
     """
     may_be = max((_overlap(text, secret) for secret in _known()), default=0)
-    return mask(text[: len(text) - max(0, may_be - letters)])
+    end = len(text) - max(0, may_be - letters)
+    for secret in _known():  # one that is there whole is masked whole, also where its end may begin another
+        if -1 < text.find(secret, max(0, end - len(secret) + 1)) < end:
+            end = text.find(secret, max(0, end - len(secret) + 1)) + len(secret)
+            break
+    return mask(text[:end])
 
 
 def _overlap(text: str, secret: str) -> int:

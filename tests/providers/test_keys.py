@@ -86,6 +86,17 @@ def test_a_text_that_grows_never_shows_a_part_of_a_key_and_never_takes_anything_
     assert not any(SECRET[:2] in now for now in shown[: said.index(", three")])
 
 
+def test_a_key_that_is_there_whole_is_masked_whole_also_where_its_end_may_begin_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("GROQ_API_KEY", f"{SECRET}-test")
+    monkeypatch.setenv("XAI_API_KEY", "test-key-0123456789")
+    said = f"One {SECRET}-test, two."
+    assert {mask_growing(said[:end])[4:7] for end in range(5, len(said) + 1)} == {"", "•••"}
+    assert not any("-te" in mask_growing(said[:end]) for end in range(len(said) + 1))
+
+
 def test_its_first_letters_may_be_shown_until_it_is_known_to_be_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
