@@ -340,7 +340,7 @@ def test_where_no_page_hears_a_widget_as_in_colab_the_answer_grows_as_html_and_i
 
 def test_every_call_of_a_notebook_says_which_one_and_which_cell(kernel):
     kernel.run(
-        "import os, pathlib; os.environ['JPY_SESSION_NAME'] = str(pathlib.Path.home() / 'work' / 'sky.ipynb')"
+        "import os, pathlib; os.environ['JPY_SESSION_NAME'] = str(pathlib.Path.home() / 'notes' / 'sky.ipynb')"
     )
     try:
         kernel.run(f"%%llm {QUICK} --tag whose\nHello?", cell="c-1")
@@ -354,7 +354,7 @@ def test_every_call_of_a_notebook_says_which_one_and_which_cell(kernel):
     rows = kernel.value(
         "[(r['notebook'], r['cell']) for r in llmkit.default_session().ledger.rows(simulated=True, tag='whose')]"
     )
-    assert rows == [("~/work/sky.ipynb", "c-1"), ("~/work/sky.ipynb", "c-2"), ("mine", "my own")]
+    assert rows == [("~/notes/sky.ipynb", "c-1"), ("~/notes/sky.ipynb", "c-2"), ("mine", "my own")]
 
 
 def test_a_call_that_is_not_on_the_tape_names_its_cell(kernel, tmp_path):
